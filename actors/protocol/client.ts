@@ -1,0 +1,174 @@
+/**
+ * Messages between a client (CLI, programmatic API, inspector, anyone's) and the manager. Every request carries `req`,
+ * chosen by the client and unique within its connection; every request gets exactly one reply with it, except where a
+ * stream is said.
+ */
+import { type Static, type TSchema, Type } from 'typebox'
+import {
+  AttemptSummary,
+  NodeView,
+  PlacementDecision,
+  TaskEvent,
+  TaskId,
+  TaskIdPrefix,
+  TaskSpec,
+  TaskView,
+} from '../model.ts'
+import { OutputChunk } from './session.ts'
+
+const Req = Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 })
+const Revision = Type.Integer({ minimum: 0 })
+/** Where a stream begins: only what is new, or a snapshot first, or strictly after a position seen before. */
+const From = Type.Union([
+  Type.Literal('now'),
+  Type.Literal('snapshot'),
+  Type.Object({ logId: Type.String({ maxLength: 64 }), revision: Revision }),
+])
+
+export const clientLimits = {
+  /** Subscriptions and log streams of one connection. */
+  streamsMax: 256,
+  /** Items in one page of `Tasks`. */
+  pageItemsMax: 500,
+  /** Bytes of output in flight to one client per log stream. */
+  logCreditBytes: 256 * 1_024,
+} as const
+
+/** Client → manager. */
+export const clientMessages = {
+  /** The first message of a connection. */
+  ClientHello: Type.Object({
+    type: Type.Literal('ClientHello'),
+    version: Type.String({ maxLength: 64 }),
+    token: Type.String({ maxLength: 1_024 }),
+  }),
+  /** Reply: `Submitted`. Sending it again with the same spec is harmless; with another it is `Conflict`. */
+  SubmitTask: Type.Object({ type: Type.Literal('SubmitTask'), req: Req, taskId: TaskId, spec: TaskSpec }),
+  /** Run a final task again as a new one. Reply: `Submitted`. */
+  RerunTask: Type.Object({ type: Type.Literal('RerunTask'), req: Req, taskId: TaskIdPrefix, newTaskId: TaskId }),
+  /** Reply: `StopAccepted`. `graceMs` overrides the task's own; 0 kills at once. */
+  StopTask: Type.Object({
+    type: Type.Literal('StopTask'),
+    req: Req,
+    taskId: TaskIdPrefix,
+    graceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+  }),
+  /**
+   * Reply: `Tasks`. `ids` are prefixes, each must be clear; `recent`: what is live and the last 50 that ended;
+   * `all`: a page of everything in order of id, after `after`.
+   */
+  QueryTasks: Type.Object({
+    type: Type.Literal('QueryTasks'),
+    req: Req,
+    ids: Type.Optional(Type.Array(TaskIdPrefix, { maxItems: 500 })),
+    scope: Type.Optional(Type.Union([Type.Literal('recent'), Type.Literal('all')])),
+    after: Type.Optional(TaskId),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: clientLimits.pageItemsMax })),
+  }),
+  /** Reply: `Nodes`. */
+  QueryNodes: Type.Object({ type: Type.Literal('QueryNodes'), req: Req }),
+  /** Reply: `Explanation`. */
+  ExplainTask: Type.Object({ type: Type.Literal('ExplainTask'), req: Req, taskId: TaskIdPrefix }),
+  /**
+   * Replies: `Snapshot` (or `Reset` and `Snapshot`), then `Delta`s until `Unsubscribe`. Topic `tasks`: the newest state.
+   * Topic `events`: every transition in order; its snapshot is the task's recorded history.
+   */
+  Subscribe: Type.Object({
+    type: Type.Literal('Subscribe'),
+    req: Req,
+    topic: Type.Union([Type.Literal('tasks'), Type.Literal('events')]),
+    filter: Type.Object({ taskId: TaskIdPrefix }),
+    from: From,
+  }),
+  /** Ends a subscription or a log stream by the `req` that began it. Nothing of it is sent after the reply `Ok`. */
+  Unsubscribe: Type.Object({ type: Type.Literal('Unsubscribe'), req: Req, stream: Req }),
+  /** Replies: `Output`s and one `OutputEnded`. `attempt` absent = the newest. With `follow` it goes on until the task is final. */
+  ReadLogs: Type.Object({
+    type: Type.Literal('ReadLogs'),
+    req: Req,
+    taskId: TaskIdPrefix,
+    attempt: Type.Optional(Type.Integer({ minimum: 1 })),
+    follow: Type.Boolean(),
+  }),
+  /** The client has taken this many bytes of output, and lets as many more come. No reply. */
+  CreditOutput: Type.Object({ type: Type.Literal('CreditOutput'), stream: Req, bytes: Type.Integer({ minimum: 1 }) }),
+}
+
+/** Manager → client. */
+export const clientReplies = {
+  ClientWelcome: Type.Object({
+    type: Type.Literal('ClientWelcome'),
+    version: Type.String(),
+    clusterId: Type.String(),
+    logId: Type.String(),
+    epoch: Type.Integer({ minimum: 0 }),
+  }),
+  /** The one shape of a failure. `req` is absent when it is the connection's own. */
+  Error: Type.Object({
+    type: Type.Literal('Error'),
+    req: Type.Optional(Req),
+    code: Type.String({ maxLength: 64 }),
+    message: Type.String(),
+    retryable: Type.Boolean(),
+  }),
+  Ok: Type.Object({ type: Type.Literal('Ok'), req: Req }),
+  /** `existing`: this id was accepted before; nothing new was made. */
+  Submitted: Type.Object({ type: Type.Literal('Submitted'), req: Req, existing: Type.Boolean(), task: TaskView }),
+  /** The wish to stop is stored. `alreadyFinal`: there was nothing left to stop. */
+  StopAccepted: Type.Object({
+    type: Type.Literal('StopAccepted'),
+    req: Req,
+    alreadyFinal: Type.Boolean(),
+    task: TaskView,
+  }),
+  /** `next`: there may be more after this id. */
+  Tasks: Type.Object({
+    type: Type.Literal('Tasks'),
+    req: Req,
+    revision: Revision,
+    items: Type.Array(TaskView),
+    next: Type.Optional(TaskId),
+  }),
+  Nodes: Type.Object({ type: Type.Literal('Nodes'), req: Req, revision: Revision, items: Type.Array(NodeView) }),
+  Explanation: Type.Object({
+    type: Type.Literal('Explanation'),
+    req: Req,
+    task: TaskView,
+    spec: TaskSpec,
+    /** The newest placement, or the newest refusal while it waits. */
+    decision: Type.Union([PlacementDecision, Type.Null()]),
+    attempts: Type.Array(AttemptSummary),
+    /** The newest transitions, oldest first, at most 50. */
+    events: Type.Array(TaskEvent),
+    /** When the next timer of the task is due, and which. */
+    timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: Type.Number() })),
+  }),
+  Snapshot: Type.Object({
+    type: Type.Literal('Snapshot'),
+    req: Req,
+    logId: Type.String(),
+    revision: Revision,
+    tasks: Type.Optional(Type.Array(TaskView)),
+    events: Type.Optional(Type.Array(TaskEvent)),
+  }),
+  /** One committed revision; `revision` grows strictly within a subscription. */
+  Delta: Type.Object({
+    type: Type.Literal('Delta'),
+    req: Req,
+    revision: Revision,
+    task: Type.Optional(TaskView),
+    events: Type.Optional(Type.Array(TaskEvent)),
+  }),
+  /** The position asked for cannot be resumed from; a fresh Snapshot follows. */
+  Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),
+  Output: Type.Object({ type: Type.Literal('Output'), req: Req, chunks: Type.Array(OutputChunk) }),
+  OutputEnded: Type.Object({ type: Type.Literal('OutputEnded'), req: Req, error: Type.Optional(Type.String()) }),
+}
+
+type Messages<T extends Record<string, TSchema>> = { [K in keyof T]: Static<T[K]> }
+export type ClientMessages = Messages<typeof clientMessages>
+export type ClientReplies = Messages<typeof clientReplies>
+/** Any message that a client sends. */
+export type ClientMessage = ClientMessages[keyof ClientMessages]
+/** Any message that a manager sends to a client. */
+export type ClientReply = ClientReplies[keyof ClientReplies]

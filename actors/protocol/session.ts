@@ -1,0 +1,139 @@
+/**
+ * Messages between a worker and its manager. The worker dials; desired state goes down, level-triggered; observed
+ * state comes up, resent until acknowledged. Facts are past participles, requests are imperative.
+ */
+import { type Static, Type } from 'typebox'
+import {
+  AttemptKey,
+  AttemptStatus,
+  DriverState,
+  NodeId,
+  NodeRegistration,
+  Resources,
+  TaskId,
+  TaskSpec,
+} from '../model.ts'
+
+const Epoch = Type.Integer({ minimum: 0 })
+const Seq = Type.Integer({ minimum: 0 })
+const StreamId = Type.String({ minLength: 1, maxLength: 64 })
+/** One piece of a task's output. Bytes, not text: a character may be split between two. */
+export const OutputChunk = Type.Object({
+  stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
+  /** In MessagePack bin; in JSON base64. */
+  data: Type.Unsafe<Uint8Array>({}),
+})
+export type OutputChunk = Static<typeof OutputChunk>
+
+/** One attempt that the manager wants on this worker. What is not listed is to be removed. */
+export const DesiredAttempt = Type.Object({
+  taskId: TaskId,
+  attempt: Type.Integer({ minimum: 1 }),
+  /** `run`: have it run. `stop`: end it, with this grace, and do not start it. */
+  action: Type.Union([Type.Literal('run'), Type.Literal('stop')]),
+  /** Between TERM and KILL, in milliseconds. */
+  graceMs: Type.Integer({ minimum: 0 }),
+  /** How long the worker lets it run without a manager; absent = for ever. */
+  stopAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  spec: TaskSpec,
+})
+export type DesiredAttempt = Static<typeof DesiredAttempt>
+
+/** Worker → manager. */
+export const workerMessages = {
+  WorkerHello: Type.Object({
+    type: Type.Literal('WorkerHello'),
+    /** Troupe's version, for people. */
+    version: Type.String({ maxLength: 64 }),
+    token: Type.String({ maxLength: 1_024 }),
+    clusterId: Type.Optional(Type.String({ maxLength: 64 })),
+    /** Random, new each time the worker starts. */
+    incarnation: Type.String({ minLength: 1, maxLength: 64 }),
+    highestEpoch: Epoch,
+    node: NodeRegistration,
+    /** The newest status of every attempt it holds. */
+    attempts: Type.Array(AttemptStatus),
+  }),
+  /** `seq` counts up from 1 within a session. */
+  Heartbeat: Type.Object({ type: Type.Literal('Heartbeat'), seq: Seq }),
+  /** The newest status of each attempt that changed; sent again until acknowledged. */
+  Status: Type.Object({ type: Type.Literal('Status'), attempts: Type.Array(AttemptStatus) }),
+  /** A driver came or went. */
+  DriversChanged: Type.Object({
+    type: Type.Literal('DriversChanged'),
+    drivers: Type.Record(Type.String(), DriverState),
+  }),
+  /** A delta did not follow on what the worker has; it wants the complete state. */
+  DesiredGap: Type.Object({ type: Type.Literal('DesiredGap'), have: Seq }),
+  /** Answer to Ping. */
+  Pong: Type.Object({ type: Type.Literal('Pong') }),
+  LogData: Type.Object({ type: Type.Literal('LogData'), stream: StreamId, chunks: Type.Array(OutputChunk) }),
+  /** The last message of a log stream; `error` when it broke off. */
+  LogEnded: Type.Object({
+    type: Type.Literal('LogEnded'),
+    stream: StreamId,
+    error: Type.Optional(Type.String({ maxLength: 4_096 })),
+  }),
+}
+
+/** Manager → worker. */
+export const managerMessages = {
+  Welcome: Type.Object({
+    type: Type.Literal('Welcome'),
+    clusterId: Type.String({ maxLength: 64 }),
+    sessionId: Type.String({ maxLength: 64 }),
+    epoch: Epoch,
+    /** How often to send a heartbeat. */
+    heartbeatMs: Type.Integer({ minimum: 1 }),
+    /** How long after the last acknowledged heartbeat's sending the node counts as gone. */
+    leaseMs: Type.Integer({ minimum: 1 }),
+  }),
+  /** The session is refused for good, or for now if `retryable`; the connection is closed next. */
+  Refused: Type.Object({
+    type: Type.Literal('Refused'),
+    code: Type.String({ maxLength: 64 }),
+    message: Type.String({ maxLength: 4_096 }),
+    retryable: Type.Boolean(),
+  }),
+  HeartbeatAck: Type.Object({ type: Type.Literal('HeartbeatAck'), seq: Seq }),
+  /** Sent after the manager's synced flush: these statuses will not be asked for again. */
+  StatusAck: Type.Object({
+    type: Type.Literal('StatusAck'),
+    attempts: Type.Array(
+      Type.Object({ taskId: TaskId, attempt: Type.Integer({ minimum: 1 }), seq: Seq, ended: Type.Boolean() }),
+    ),
+  }),
+  /**
+   * Desired state. A complete one (`complete: true`) may come in parts, `last` on the final one, all with the same
+   * `seq`; a delta follows on `seq - 1` exactly and is a single part.
+   */
+  Desired: Type.Object({
+    type: Type.Literal('Desired'),
+    seq: Seq,
+    complete: Type.Boolean(),
+    last: Type.Boolean(),
+    set: Type.Array(DesiredAttempt),
+    remove: Type.Array(AttemptKey),
+  }),
+  Ping: Type.Object({ type: Type.Literal('Ping') }),
+  /** Read an attempt's output; the worker may send `creditBytes` before it waits for more credit. */
+  OpenLog: Type.Object({
+    type: Type.Literal('OpenLog'),
+    stream: StreamId,
+    taskId: TaskId,
+    attempt: Type.Integer({ minimum: 1 }),
+    follow: Type.Boolean(),
+    creditBytes: Type.Integer({ minimum: 0 }),
+  }),
+  CreditLog: Type.Object({ type: Type.Literal('CreditLog'), stream: StreamId, bytes: Type.Integer({ minimum: 1 }) }),
+  CloseLog: Type.Object({ type: Type.Literal('CloseLog'), stream: StreamId }),
+}
+
+type Messages<T extends Record<string, import('typebox').TSchema>> = { [K in keyof T]: Static<T[K]> }
+export type WorkerMessages = Messages<typeof workerMessages>
+export type ManagerMessages = Messages<typeof managerMessages>
+/** Any message that a worker sends. */
+export type WorkerMessage = WorkerMessages[keyof WorkerMessages]
+/** Any message that a manager sends to a worker. */
+export type ManagerMessage = ManagerMessages[keyof ManagerMessages]
+export { NodeId, Resources }

@@ -1,0 +1,91 @@
+/**
+ * The driver port: a driver runs attempts of one kind on one worker. Whatever happens to an attempt is said through
+ * `watch`, be it after a start, an adoption or a restarted engine; the verbs themselves only say when they were done.
+ *
+ * Every verb is idempotent, for a worker that was killed calls it again: an attempt starts at most once, ever.
+ */
+import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
+
+/** Whose attempts these are. A driver lists, adopts and removes only what bears both ids. */
+export interface DriverScope {
+  readonly clusterId: string
+  readonly nodeId: string
+}
+
+export interface DriverProbe {
+  readonly state: 'complete' | 'unavailable'
+  /** One sentence for people: the engine's version, or why it cannot be asked. */
+  readonly detail: string
+}
+
+/** Something is true of an attempt from now on. The same may be said more than once. */
+export type DriverEvent =
+  /** Its image is being fetched. */
+  | { readonly type: 'Pulling'; readonly key: AttemptKey; readonly atMs: number }
+  /** How far: for people only, at most one a second. */
+  | { readonly type: 'Progress'; readonly key: AttemptKey; readonly text: string }
+  | { readonly type: 'Started'; readonly key: AttemptKey; readonly atMs: number }
+  | {
+      readonly type: 'Exited'
+      readonly key: AttemptKey
+      readonly atMs: number
+      /** 0 to 255; 128 + signal when a signal ended it. */
+      readonly exitCode: number
+      readonly signal?: string
+      readonly oomKilled?: boolean
+      /** When it began, if it did and `Started` may not have been said. */
+      readonly startedAtMs?: number
+    }
+  | {
+      readonly type: 'StartFailed'
+      readonly key: AttemptKey
+      readonly atMs: number
+      /** One of `startFailureCodes`. */
+      readonly code: string
+      readonly message: string
+      readonly retryable: boolean
+    }
+  /** It is gone for sure, and how it ended cannot be known. */
+  | { readonly type: 'Lost'; readonly key: AttemptKey; readonly atMs: number; readonly message: string }
+  /** The engine cannot be asked (`unavailable`) or can again (`complete`); after the latter, all attempts were looked at afresh. */
+  | { readonly type: 'Availability'; readonly state: 'complete' | 'unavailable'; readonly detail: string }
+
+export interface DriverChunk {
+  readonly stream: 'stdout' | 'stderr'
+  readonly data: Uint8Array
+}
+
+export interface Driver {
+  readonly name: string
+  readonly supports: { readonly logs: boolean; readonly stats: boolean; readonly exec: boolean }
+  /** Whether the engine can be asked now. Never rejects; answers within 5 s. */
+  probe(): Promise<DriverProbe>
+  /**
+   * Binds the driver to a scope and tells `listener` of everything from now on, beginning with what is true of the
+   * attempts that exist already (so that a restarted worker adopts). Resolves once those were told, or the engine was
+   * found `unavailable`. Called once, before any other verb but `probe`.
+   */
+  watch(scope: DriverScope, listener: (event: DriverEvent) => void): Promise<void>
+  /**
+   * Starts the attempt, or adopts the one that exists under its identity. Resolves when the outcome was told through
+   * `watch` (`Started`, `Exited`, `StartFailed`); rejects only on a defect of the driver's own.
+   * An abort before the point of no return gives `StartFailed` with code `start-failed`, retryable.
+   */
+  start(key: AttemptKey, spec: TaskSpec, signal: AbortSignal): Promise<void>
+  /**
+   * Asks it to end (TERM), and after `graceMs` ends it (KILL). Resolves when the signals were sent or nothing was
+   * there; the end itself comes through `watch`. A second call with a shorter grace shortens it. Unknown: resolves.
+   */
+  stop(key: AttemptKey, graceMs: number): Promise<void>
+  /** Removes what is left of it, ended or not, keeping its output for `logs`. Unknown: resolves. Rejects if it could not. */
+  remove(key: AttemptKey): Promise<void>
+  /** Every attempt of the scope that exists in any form, ended or not. Rejects if the engine cannot be asked. */
+  list(): Promise<AttemptKey[]>
+  /**
+   * The output, oldest first, bounded per attempt (the oldest is cut). With `follow` it goes on until the attempt has
+   * ended; works live, after the end and after `remove`. Yields chunks of at most 16 KiB. Unknown attempt: yields nothing.
+   */
+  logs(key: AttemptKey, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<DriverChunk>
+  /** Lets go of the engine; attempts go on running. */
+  close(): Promise<void>
+}

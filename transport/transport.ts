@@ -1,0 +1,98 @@
+/**
+ * The transport port: moves frames between two ends and knows no message. A frame is any value of plain MessagePack
+ * types (null, boolean, integer up to 2^53, float, string, bytes, array, map with string keys); `undefined` fields are
+ * left out.
+ *
+ * Within a connection frames arrive in order and whole; a cut loses a suffix.
+ */
+export interface TransportLimits {
+  /** The largest frame taken or given, in bytes once encoded. */
+  readonly frameBytesMax: number
+  /** The deepest nesting of arrays and maps in a frame taken. */
+  readonly frameDepthMax: number
+  /** Bytes waiting to be sent at which `send` answers false. */
+  readonly sendBufferBytesHigh: number
+  /** Bytes waiting to be sent at which the connection is closed as too slow (close code 4005). */
+  readonly sendBufferBytesMax: number
+}
+
+export interface Connection {
+  /** The subprotocol that was agreed on. */
+  readonly protocol: string
+  /** Where the other end is, for people. */
+  readonly peer: string
+  /**
+   * Hands over a frame. Answers true while the other end keeps up; false = back-pressure: the frame was taken, but
+   * send no more of what can wait until `onDrain`. After the close it does nothing and answers false.
+   * Throws TransportError `too-large` for a frame over `frameBytesMax`.
+   */
+  send(frame: unknown): boolean
+  /** The bytes that wait to be sent. */
+  readonly bufferedBytes: number
+  /** One handler each; set them in the turn in which the connection is handed over, or frames may be missed. */
+  onFrame: (frame: unknown) => void
+  /** The send buffer is below `sendBufferBytesHigh` again. */
+  onDrain: () => void
+  /** Called exactly once, whoever closed it. 1006 = cut without a word. */
+  onClose: (code: number, reason: string) => void
+  /** Stop and go on reading: back-pressure towards the sender. */
+  pause(): void
+  resume(): void
+  /** Sends what was handed over, then closes with this code. Not answered within 1 s, the connection is cut. */
+  close(code: number, reason: string): void
+}
+
+/** What the listener's end may check before it takes a connection. Refused: HTTP `status` (400 to 499) and one sentence. */
+export interface Handshake {
+  readonly peer: string
+  readonly origin: string | undefined
+  readonly host: string | undefined
+}
+
+export interface ListenOptions {
+  /** Subprotocols spoken, best first; a connection that offers none of them is refused with close code 4002. */
+  readonly protocols: readonly string[]
+  /** Undefined = welcome. */
+  readonly admit?: (handshake: Handshake) => { readonly status: number; readonly message: string } | undefined
+  readonly onConnection: (connection: Connection) => void
+}
+
+export interface Listener {
+  /** What others can dial, `ws://127.0.0.1:4747`. */
+  readonly address: string
+  /** Takes no more, closes what there is with 1001, resolves when the port is free. */
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  readonly protocols: readonly string[]
+  /** Give up after this long. Default 5,000. */
+  readonly timeoutMs?: number
+}
+
+export interface Transport {
+  /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`). */
+  listen(address: string, options: ListenOptions): Promise<Listener>
+  /** Rejects with TransportError (`unreachable`, `refused`, `timeout`, `subprotocol`). */
+  connect(url: string, options: ConnectOptions): Promise<Connection>
+}
+
+export type TransportErrorCode =
+  | 'address-in-use'
+  | 'address-not-available'
+  | 'permission'
+  | 'unreachable'
+  | 'refused'
+  | 'timeout'
+  | 'subprotocol'
+  | 'too-large'
+  | 'bad-url'
+
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly code: TransportErrorCode
+  constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
