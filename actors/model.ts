@@ -18,6 +18,7 @@ export const modelLimits = {
   envMax: 1_024,
   labelsMax: 64,
   constraintsMax: 32,
+  mountsMax: 32,
   /** A task's whole specification once encoded, in bytes; a stored value is never larger than 1 MB. */
   specBytesMax: 512 * 1_024,
   cpusMax: 4_096,
@@ -70,6 +71,14 @@ export const DisconnectPolicy = Type.Object({
 })
 export type DisconnectPolicy = Static<typeof DisconnectPolicy>
 
+/** A folder or file of the worker's machine, seen inside a container. */
+export const Mount = Type.Object({
+  source: Type.String({ pattern: '^/', maxLength: 4_096 }),
+  target: Type.String({ pattern: '^/', maxLength: 4_096 }),
+  readOnly: Type.Optional(Type.Boolean()),
+})
+export type Mount = Static<typeof Mount>
+
 /** What a user wishes to run. Immutable once accepted. */
 export const TaskSpec = Type.Object({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: modelLimits.nameCharsMax })),
@@ -98,6 +107,8 @@ export const TaskSpec = Type.Object({
   pidsLimit: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_194_304 })),
   /** docker only: run a tiny init as PID 1, so that TERM stops what does not handle it. Default true. */
   init: Type.Optional(Type.Boolean()),
+  /** docker only: folders of the worker's machine, absolute and below a path that its operator allows (`--allow-mount`). */
+  mounts: Type.Optional(Type.Array(Mount, { maxItems: modelLimits.mountsMax })),
   labels: Type.Optional(Labels),
   /** Each `label=value` or `label!=value`, against the node's labels; `node` is a label every node has. All must hold. */
   constraints: Type.Optional(
