@@ -241,7 +241,7 @@ export type PlacementDecision = Static<typeof PlacementDecision>
 export const TaskView = Type.Object({
   id: TaskId,
   name: Type.String(),
-  state: Type.Union(taskStates.map((state) => Type.Literal(state))),
+  state: Type.Enum([...taskStates]),
   /** The nested state, or '' where there is none: `Queued`, `BackingOff`, `Pulling`, `Starting`, `Stopping`, `Unreachable`. */
   detail: Type.String(),
   driver: Type.String(),
@@ -253,7 +253,7 @@ export const TaskView = Type.Object({
   restarts: Type.Integer({ minimum: 0 }),
   exitCode: Type.Union([Type.Integer(), Type.Null()]),
   signal: Type.Union([Type.String(), Type.Null()]),
-  outcome: Type.Union([...outcomes.map((outcome) => Type.Literal(outcome)), Type.Null()]),
+  outcome: Type.Union([Type.Enum([...outcomes]), Type.Null()]),
   /** One sentence for people: why it failed, or why it waits. */
   reason: Type.Union([Type.String(), Type.Null()]),
   image: Type.Union([Type.String(), Type.Null()]),
@@ -306,7 +306,7 @@ export type NodeState = (typeof nodeStates)[number]
 export const NodeView = Type.Object({
   id: NodeId,
   name: Type.String(),
-  state: Type.Union(nodeStates.map((state) => Type.Literal(state))),
+  state: Type.Enum([...nodeStates]),
   draining: Type.Boolean(),
   offered: Resources,
   reserved: Resources,

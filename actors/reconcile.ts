@@ -1,0 +1,40 @@
+/**
+ * From a cumulative status to the events that it implies: the manager steps each of them in order, so that nobody sees
+ * a task go from Scheduled to Completed without Running when it did run.
+ */
+import type { AttemptStatus } from './model.ts'
+import type { TaskContext, TaskEvents } from './task.ts'
+
+/**
+ * What this status says that the task has not taken yet, oldest first. Nothing for an attempt that is not the task's
+ * open one: an older attempt's word counts for nothing, and its end has been decided.
+ */
+export function impliedEvents(context: TaskContext, path: string, status: AttemptStatus): TaskEvents[] {
+  const isOpen = path.startsWith('Scheduled') || path.startsWith('Running')
+  if (!isOpen || status.attempt !== context.attempt) return []
+  const events: TaskEvents[] = []
+  if (path === 'Scheduled.Starting' && status.pullingAtMs !== undefined) events.push({ type: 'Pulling' })
+  if (path.startsWith('Scheduled') && status.startedAtMs !== undefined) {
+    events.push({ type: 'Started', startedAtMs: status.startedAtMs })
+  }
+  if (status.end !== undefined) events.push(endEvent(status.end))
+  return events
+}
+
+function endEvent(end: NonNullable<AttemptStatus['end']>): TaskEvents {
+  switch (end.kind) {
+    case 'exited': {
+      const { exitCode, signal, oomKilled } = end
+      return {
+        type: 'Exited',
+        exitCode,
+        ...(signal === undefined ? {} : { signal }),
+        ...(oomKilled === undefined ? {} : { oomKilled }),
+      }
+    }
+    case 'startFailed':
+      return { type: 'StartFailed', code: end.code, message: end.message, retryable: end.retryable }
+    case 'lost':
+      return { type: 'Lost', message: end.message }
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What follows from where a task stands: its place in the queue, its reservation, what its node should do, and what
+ * people see. Pure functions of its snapshot, so that the manager derives them afresh at every load.
+ */
+import type { AnyMachineSnapshot } from 'xstate'
+import type { AttemptKey, Resources, TaskState, TaskView } from './model.ts'
+import { pathOf } from './step.ts'
+import type { TaskContext } from './task.ts'
+
+export interface Standing {
+  /** It waits for a node. */
+  readonly queued: boolean
+  /** The attempt that is open: it holds a reservation, and its node should run or stop it. */
+  readonly open: OpenAttempt | undefined
+  readonly final: boolean
+}
+
+export interface OpenAttempt extends AttemptKey {
+  readonly nodeId: string
+  readonly action: 'run' | 'stop'
+  readonly graceMs: number
+  readonly stopAfterMs: number | undefined
+  readonly reserved: Resources
+}
+
+const nothing: Standing = { queued: false, open: undefined, final: false }
+const final: Standing = { queued: false, open: undefined, final: true }
+const queued: Standing = { queued: true, open: undefined, final: false }
+
+/** Where no task is yet. */
+export const noStanding: Standing = nothing
+
+export function standingOf(snapshot: AnyMachineSnapshot): Standing {
+  if (snapshot.status !== 'active') return final
+  const path = pathOf(snapshot.value)
+  if (path === 'Pending.Queued') return queued
+  if (path.startsWith('Pending')) return nothing
+  const context = snapshot.context as TaskContext
+  return {
+    queued: false,
+    final: false,
+    open: {
+      taskId: context.taskId,
+      attempt: context.attempt,
+      nodeId: context.nodeId as string,
+      action: context.stopCause === undefined ? 'run' : 'stop',
+      graceMs: context.graceMs,
+      stopAfterMs: context.policies.disconnect.stopAfterMs,
+      reserved: context.reserved,
+    },
+  }
+}
+
+/** The state `Running.Up` is plain `Running` to people. */
+const plainDetails = new Set(['Up'])
+
+export function stateOf(path: string): { state: TaskState; detail: string } {
+  const [state, detail = ''] = path.split('.')
+  return { state: state as TaskState, detail: plainDetails.has(detail) ? '' : detail }
+}
+
+export function viewOf(snapshot: AnyMachineSnapshot, revision: number): TaskView {
+  const context = snapshot.context as TaskContext
+  const end = context.end
+  const { state, detail } = stateOf(pathOf(snapshot.value))
+  const waitsBecause = state === 'Pending' ? context.why : undefined
+  return {
+    id: context.taskId,
+    name: context.name,
+    state,
+    detail,
+    driver: context.driver,
+    node: context.nodeName ?? null,
+    nodeId: context.nodeId ?? null,
+    attempt: context.attempt,
+    restarts: context.restarts,
+    exitCode: end?.kind === 'exited' ? end.exitCode : null,
+    signal: (end?.kind === 'exited' ? end.signal : undefined) ?? null,
+    outcome: context.outcome ?? null,
+    reason: context.reason ?? waitsBecause ?? null,
+    image: context.image ?? null,
+    command: [...context.command],
+    labels: { ...context.labels },
+    reserved: { ...context.reserved },
+    rerunOf: context.rerunOf ?? null,
+    createdAtMs: context.createdAtMs,
+    scheduledAtMs: context.scheduledAtMs ?? null,
+    startedAtMs: context.startedAtMs ?? null,
+    finishedAtMs: context.finishedAtMs ?? null,
+    revision,
+  }
+}

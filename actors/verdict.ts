@@ -1,0 +1,69 @@
+/**
+ * What becomes of a task when its attempt has ended: the one place where exit, stop, loss and the restart policy meet.
+ * Pure; `task.ts` guards its transitions with it.
+ */
+import type { AttemptEnd, Outcome } from './model.ts'
+import type { TaskPolicies } from './policies.ts'
+import { mayRestart } from './restart.ts'
+
+export type StopCause = 'Stop' | 'TimedOut' | 'Unhealthy'
+
+export type Verdict =
+  | { readonly to: 'Completed' | 'Failed'; readonly outcome: Outcome; readonly reason: string | undefined }
+  /** Again, after the policy's delay; uses up a restart. */
+  | { readonly to: 'BackingOff' }
+  /** Again at once, on another node; uses up no restart. */
+  | { readonly to: 'Queued' }
+
+interface Case {
+  readonly policies: TaskPolicies
+  readonly restarts: number
+  readonly stopCause: StopCause | undefined
+}
+
+/** One sentence for people about an end. */
+export function describeEnd(end: AttemptEnd): string | undefined {
+  switch (end.kind) {
+    case 'exited': {
+      if (end.exitCode === 0) return undefined
+      if (end.oomKilled) return `killed by the kernel: out of memory (exit code ${end.exitCode})`
+      const signal = end.signal === undefined ? '' : ` (${end.signal})`
+      return `exited with code ${end.exitCode}${signal}`
+    }
+    case 'startFailed':
+      return `${end.code}: ${end.message}`
+    case 'lost':
+      return end.message
+  }
+}
+
+export function verdict(task: Case, end: AttemptEnd): Verdict {
+  if (task.stopCause === 'Stop') return { to: 'Completed', outcome: 'stopped', reason: 'stopped on request' }
+  if (task.stopCause !== undefined) return afterForcedStop(task, task.stopCause, end)
+  switch (end.kind) {
+    case 'lost':
+      return task.policies.disconnect.replace
+        ? { to: 'Queued' }
+        : { to: 'Failed', outcome: 'lost', reason: describeEnd(end) }
+    case 'startFailed':
+      if (end.retryable && mayRestart(task.policies.restart, task.restarts, 'failure')) return { to: 'BackingOff' }
+      return { to: 'Failed', outcome: 'start', reason: describeEnd(end) }
+    case 'exited':
+      return afterExit(task, end)
+  }
+}
+
+function afterExit(task: Case, end: Extract<AttemptEnd, { kind: 'exited' }>): Verdict {
+  const result = end.exitCode === 0 ? 'success' : 'failure'
+  if (mayRestart(task.policies.restart, task.restarts, result)) return { to: 'BackingOff' }
+  if (result === 'success') return { to: 'Completed', outcome: 'succeeded', reason: undefined }
+  return { to: 'Failed', outcome: end.oomKilled ? 'oom' : 'exit', reason: describeEnd(end) }
+}
+
+/** Stopped because it took too long or was unhealthy: the policy decides, but a lost one may run on and must not overlap. */
+function afterForcedStop(task: Case, cause: 'TimedOut' | 'Unhealthy', end: AttemptEnd): Verdict {
+  const mayOverlap = end.kind !== 'lost' || task.policies.disconnect.replace
+  if (mayOverlap && mayRestart(task.policies.restart, task.restarts, 'failure')) return { to: 'BackingOff' }
+  if (cause === 'Unhealthy') return { to: 'Failed', outcome: 'unhealthy', reason: 'stopped as unhealthy' }
+  return { to: 'Failed', outcome: 'timeout', reason: `stopped after running for ${task.policies.timeoutMs} ms` }
+}
