@@ -1,0 +1,180 @@
+/** The layer matrix: which part of Troupe a file belongs to, and what that part may import. */
+import { posix } from 'node:path'
+import type { ImportFact } from './source.ts'
+
+export type Layer =
+  | 'actors'
+  | 'transport'
+  | 'port'
+  | 'adapter'
+  | 'host'
+  | 'client'
+  | 'conformance'
+  | 'root'
+  | 'inspector'
+  | 'free'
+
+interface LayerRules {
+  /** Layers whose values it may import. Its own files are always allowed, but for adapters see `familyOf`. */
+  readonly values: readonly Layer[]
+  /** Layers of which it may import types, beyond those of `values`. */
+  readonly types: readonly Layer[]
+  /** Packages and `node:` modules; `node:*` stands for all of the latter. */
+  readonly packages: readonly string[]
+  readonly advice: string
+}
+
+/** Modules of Node that do no I/O and know no time or chance, so that a host may use them under simulation. */
+const pureNodeModules = ['node:assert', 'node:zlib']
+
+const matrix: Readonly<Record<Exclude<Layer, 'free'>, LayerRules>> = {
+  actors: {
+    values: [],
+    types: [],
+    packages: ['xstate', 'typebox'],
+    advice: 'actors/ holds pure decisions: it may import xstate, typebox and itself',
+  },
+  transport: {
+    values: [],
+    types: [],
+    packages: ['ws', 'msgpackr', 'node:*'],
+    advice: 'transport/ moves frames and knows no message: it may import ws, msgpackr, node:* and itself',
+  },
+  port: {
+    values: [],
+    types: ['actors', 'transport'],
+    packages: [],
+    advice: 'a port may import only types, of actors/, transport/ and other ports; write `import type`',
+  },
+  adapter: {
+    values: ['port', 'actors'],
+    types: ['transport'],
+    packages: ['node:*'],
+    advice: 'an adapter may import ports, actors/, node:* and its one library, never another adapter or a host',
+  },
+  host: {
+    values: ['actors', 'port', 'client'],
+    types: ['transport'],
+    packages: ['xstate', 'typebox', ...pureNodeModules],
+    advice: 'a host gets its adapters, time and I/O by constructor: it may import actors/, ports and other hosts',
+  },
+  client: {
+    values: ['actors', 'port'],
+    types: ['transport'],
+    packages: ['xstate', 'typebox'],
+    advice: 'runtime/client/ also runs in a browser: it may import actors/, ports and itself, and nothing of Node',
+  },
+  conformance: {
+    values: ['port', 'actors'],
+    types: ['transport'],
+    packages: [],
+    advice: 'a conformance suite knows only the port that it holds adapters to; the test API arrives as an argument',
+  },
+  root: {
+    values: ['actors', 'transport', 'port', 'adapter', 'host', 'client', 'conformance'],
+    types: [],
+    packages: ['*'],
+    advice: 'roots choose adapters; they may import everything but inspector/, scripts/ and test/',
+  },
+  inspector: {
+    values: ['client', 'actors'],
+    types: [],
+    packages: ['preact', 'elkjs', 'uplot'],
+    advice: 'inspector/ is a web page: it may import runtime/client/, values of actors/ and nothing of Node',
+  },
+}
+
+/** The one library of each adapter, by its family. */
+const adapterPackages: Readonly<Record<string, readonly string[]>> = {
+  'storage/rocksdb': ['@nxtedition/rocksdb', 'abstract-level'],
+  'drivers/docker': ['dockerode'],
+  'drivers/machine': ['xstate'],
+}
+
+/** Heavy adapters, absent on some machines, that a root loads only when they are asked for. */
+const lazyFamilies = ['storage/rocksdb', 'drivers/docker']
+
+/** Two files below transport/ that do no I/O: the port itself and the codec. Everyone may use their values. */
+const pureTransport = ['transport/transport.ts', 'transport/codec.ts']
+
+const portFiles = [
+  'runtime/storage/storage.ts',
+  'runtime/drivers/driver.ts',
+  'runtime/clock.ts',
+  'runtime/random.ts',
+  'runtime/logger.ts',
+]
+const rootFiles = ['runtime/index.ts', 'runtime/open.ts', 'runtime/connect.ts', 'runtime/browser.ts']
+
+/** The layer of a file, by its path from the root; undefined for one that has no place in the design. */
+export function layerOf(path: string): Layer | undefined {
+  const [top, folder, file] = path.split('/')
+  if (top === 'actors' || top === 'transport' || top === 'inspector') return top
+  if (top === 'test' || top === 'scripts' || top === 'examples' || folder === undefined) return 'free'
+  if (top !== 'runtime') return undefined
+  if (portFiles.includes(path)) return 'port'
+  if (rootFiles.includes(path) || folder === 'cli') return 'root'
+  if (file === undefined) return undefined
+  if (folder === 'storage' || folder === 'drivers' || folder === 'system') return 'adapter'
+  if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
+  if (folder === 'client' || folder === 'conformance') return folder
+  return undefined
+}
+
+/** The technology that an adapter's file belongs to: `storage/rocksdb`, `drivers/docker`. */
+export function familyOf(path: string): string {
+  const [, folder, name] = path.split('/')
+  return `${folder}/${name?.replace(/\.ts$/, '')}`
+}
+
+/** The path from the root that a relative import of `from` names. */
+export function resolveImport(from: string, specifier: string): string {
+  return posix.join(posix.dirname(from), specifier)
+}
+
+/** One sentence on why `path` may not import this; undefined when it may. */
+export function refuseImport(path: string, fact: ImportFact): string | undefined {
+  const layer = layerOf(path)
+  if (layer === undefined || layer === 'free') return undefined
+  if (fact.specifier === undefined) {
+    return layer === 'root' || layer === 'adapter'
+      ? undefined
+      : 'name the module in a plain string, so that it can be checked'
+  }
+  const { advice } = matrix[layer]
+  if (!fact.specifier.startsWith('.')) {
+    return mayUsePackage(path, layer, fact) ? undefined : `${fact.specifier} is not for this layer; ${advice}`
+  }
+  const target = resolveImport(path, fact.specifier)
+  const targetLayer = layerOf(target)
+  if (targetLayer === undefined || !mayUseFile(path, layer, target, targetLayer, fact)) {
+    return `${target} is not for this layer; ${advice}`
+  }
+  if (layer === 'root' && !fact.dynamic && !fact.typeOnly && lazyFamilies.includes(familyOf(target))) {
+    return `load ${target} by \`await import(…)\` where it is chosen: its library may be absent on this machine`
+  }
+  return undefined
+}
+
+function mayUsePackage(path: string, layer: Exclude<Layer, 'free'>, fact: ImportFact): boolean {
+  const specifier = fact.specifier as string
+  if (specifier.startsWith('node:')) {
+    const { packages } = matrix[layer]
+    return packages.includes('*') || packages.includes('node:*') || packages.includes(specifier)
+  }
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+  const own = layer === 'adapter' ? (adapterPackages[familyOf(path)] ?? []) : []
+  const { packages } = matrix[layer]
+  return packages.includes('*') || packages.includes(name) || own.includes(name)
+}
+
+function mayUseFile(path: string, layer: Exclude<Layer, 'free'>, target: string, targetLayer: Layer, fact: ImportFact) {
+  if (layer === 'adapter' && targetLayer === 'adapter') return familyOf(path) === familyOf(target)
+  if (layer === targetLayer) return layer !== 'port' || fact.typeOnly
+  if (pureTransport.includes(target) && layer !== 'actors' && layer !== 'port') return true
+  const { values, types } = matrix[layer]
+  return values.includes(targetLayer) || (fact.typeOnly && types.includes(targetLayer))
+}
