@@ -18,8 +18,8 @@
 import { assign, cancel, enqueueActions, type MachineSnapshot, raise, setup } from 'xstate'
 import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
-import { resolvePolicies, type TaskPolicies } from './policies.ts'
-import { restartDelayMs } from './restart.ts'
+import { type Policies, resolvePolicies } from './policies.ts'
+import { backOffMs } from './restart.ts'
 import type { Stamp } from './step.ts'
 import { describeEnd, type StopCause, type Verdict, verdict } from './verdict.ts'
 
@@ -40,7 +40,7 @@ export interface TaskContext {
   readonly labels: Readonly<Record<string, string>>
   readonly constraints: readonly string[]
   readonly reserved: Resources
-  readonly policies: TaskPolicies
+  readonly policies: Policies
   readonly rerunOf: string | undefined
   readonly createdAtMs: number
   /** When it began to wait for a node this time; keeps its place in the queue across restarts of the manager. */
@@ -151,7 +151,7 @@ function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     decision: undefined,
     why: undefined,
     stopCause: undefined,
-    graceMs: policies.stopGraceMs,
+    graceMs: policies.limits.stopGraceMs,
     scheduledAtMs: undefined,
     startedAtMs: undefined,
     finishedAtMs: undefined,
@@ -186,7 +186,7 @@ function openAttempt(context: TaskContext, event: Extract<TaskEvent, { type: 'Pl
     scheduledAtMs: event.atMs,
     startedAtMs: undefined,
     end: undefined,
-    graceMs: context.policies.stopGraceMs,
+    graceMs: context.policies.limits.stopGraceMs,
     attempts: [...context.attempts, summary].slice(-taskLimits.attemptsKeptMax),
   }
 }
@@ -217,7 +217,7 @@ function started(context: TaskContext, startedAtMs: number): Partial<TaskContext
 /** A stop by a person outweighs one by a limit; a shorter grace outweighs a longer one. */
 function stopping(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
   if (event.type === 'Stop') {
-    const asked = event.graceMs ?? context.policies.stopGraceMs
+    const asked = event.graceMs ?? context.policies.limits.stopGraceMs
     const graceMs = context.stopCause === undefined ? asked : Math.min(context.graceMs, asked)
     return { stopCause: 'Stop', graceMs }
   }
@@ -282,7 +282,7 @@ export const taskMachine = setup({
     concludeUnplaceable: assign(({ context, event }) => ({
       outcome: 'unplaceable' as const,
       finishedAtMs: event.atMs,
-      reason: `no node was found within ${context.policies.waitTimeoutMs} ms: ${context.why ?? 'it was never considered'}`,
+      reason: `no node was found within ${context.policies.limits.waitTimeoutMs} ms: ${context.why ?? 'it was never considered'}`,
     })),
     concludeStopped: assign(({ event }) => ({
       outcome: 'stopped' as const,
@@ -291,16 +291,16 @@ export const taskMachine = setup({
     })),
     leaveNode: assign(({ event }) => ({ queuedAtMs: event.atMs, stopCause: undefined, why: undefined })),
     backOff: enqueueActions(({ context, event, enqueue }) => {
-      const delay = restartDelayMs(context.policies.restart, context.restarts, event.roll)
+      const delay = backOffMs(context.policies.restart, context.restarts, event.roll)
       enqueue.assign({ restarts: context.restarts + 1 })
       enqueue.raise({ type: 'BackOffElapsed' } as TaskEvent, { id: 'backOff', delay })
     }),
     limitWaiting: enqueueActions(({ context, enqueue }) => {
-      const delay = context.policies.waitTimeoutMs
+      const delay = context.policies.limits.waitTimeoutMs
       if (delay !== undefined) enqueue.raise({ type: 'PlacementExpired' } as TaskEvent, { id: 'placement', delay })
     }),
     limitRunning: enqueueActions(({ context, enqueue }) => {
-      const delay = context.policies.timeoutMs
+      const delay = context.policies.limits.timeoutMs
       if (delay !== undefined) enqueue.raise({ type: 'TimedOut' } as TaskEvent, { id: 'timeout', delay })
     }),
     expectLoss: raise({ type: 'Lost' } as TaskEvent, {

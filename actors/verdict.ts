@@ -3,8 +3,8 @@
  * Pure; `task.ts` guards its transitions with it.
  */
 import type { AttemptEnd, Outcome } from './model.ts'
-import type { TaskPolicies } from './policies.ts'
-import { mayRestart } from './restart.ts'
+import type { Policies } from './policies.ts'
+import { afterEnd, type Ending, endingOf } from './restart.ts'
 
 export type StopCause = 'Stop' | 'TimedOut' | 'Unhealthy'
 
@@ -16,7 +16,7 @@ export type Verdict =
   | { readonly to: 'Queued' }
 
 interface Case {
-  readonly policies: TaskPolicies
+  readonly policies: Policies
   readonly restarts: number
   readonly stopCause: StopCause | undefined
 }
@@ -37,6 +37,9 @@ export function describeEnd(end: AttemptEnd): string | undefined {
   }
 }
 
+const restarts = (task: Case, ending: Ending): boolean =>
+  afterEnd(task.policies.restart, task.restarts, ending, 0).restart
+
 export function verdict(task: Case, end: AttemptEnd): Verdict {
   if (task.stopCause === 'Stop') return { to: 'Completed', outcome: 'stopped', reason: 'stopped on request' }
   if (task.stopCause !== undefined) return afterForcedStop(task, task.stopCause, end)
@@ -46,7 +49,7 @@ export function verdict(task: Case, end: AttemptEnd): Verdict {
         ? { to: 'Queued' }
         : { to: 'Failed', outcome: 'lost', reason: describeEnd(end) }
     case 'startFailed':
-      if (end.retryable && mayRestart(task.policies.restart, task.restarts, 'failure')) return { to: 'BackingOff' }
+      if (restarts(task, endingOf(end))) return { to: 'BackingOff' }
       return { to: 'Failed', outcome: 'start', reason: describeEnd(end) }
     case 'exited':
       return afterExit(task, end)
@@ -54,16 +57,15 @@ export function verdict(task: Case, end: AttemptEnd): Verdict {
 }
 
 function afterExit(task: Case, end: Extract<AttemptEnd, { kind: 'exited' }>): Verdict {
-  const result = end.exitCode === 0 ? 'success' : 'failure'
-  if (mayRestart(task.policies.restart, task.restarts, result)) return { to: 'BackingOff' }
-  if (result === 'success') return { to: 'Completed', outcome: 'succeeded', reason: undefined }
+  if (restarts(task, endingOf(end))) return { to: 'BackingOff' }
+  if (end.exitCode === 0) return { to: 'Completed', outcome: 'succeeded', reason: undefined }
   return { to: 'Failed', outcome: end.oomKilled ? 'oom' : 'exit', reason: describeEnd(end) }
 }
 
 /** Stopped because it took too long or was unhealthy: the policy decides, but a lost one may run on and must not overlap. */
 function afterForcedStop(task: Case, cause: 'TimedOut' | 'Unhealthy', end: AttemptEnd): Verdict {
   const mayOverlap = end.kind !== 'lost' || task.policies.disconnect.replace
-  if (mayOverlap && mayRestart(task.policies.restart, task.restarts, 'failure')) return { to: 'BackingOff' }
+  if (mayOverlap && restarts(task, 'failed')) return { to: 'BackingOff' }
   if (cause === 'Unhealthy') return { to: 'Failed', outcome: 'unhealthy', reason: 'stopped as unhealthy' }
-  return { to: 'Failed', outcome: 'timeout', reason: `stopped after running for ${task.policies.timeoutMs} ms` }
+  return { to: 'Failed', outcome: 'timeout', reason: `stopped after running for ${task.policies.limits.timeoutMs} ms` }
 }

@@ -1,0 +1,228 @@
+/**
+ * The host of actors: step, store, act.
+ *
+ *   event ─▶ mailbox ─▶ step ─▶ { record, timers, log } ─▶ journal ─▶ flush ─▶ effects, replies, news
+ *                        ▲                │
+ *                        └── tell ────────┘  in the same turn and the same unit
+ *
+ * Nothing that a step asks for happens before the flush that carries the step.
+ */
+import type { AnyMachineSnapshot } from 'xstate'
+import type { Effect } from '../../actors/effects.ts'
+import { initialStep, pathOf, type Step, step } from '../../actors/step.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../logger.ts'
+import type { Random } from '../random.ts'
+import type { OnBoundary } from './boundary.ts'
+import { carryOut, type EffectHandlers } from './effects.ts'
+import { type Journal, journalLimits } from './journal.ts'
+import { type Kind, type KindName, kinds } from './kinds.ts'
+import { type Letter, Mailboxes } from './mailbox.ts'
+import { type ActorRecord, actorRecord, encodeRecord } from './record.ts'
+import { Timers } from './timers.ts'
+import { Turn } from './turn.ts'
+
+/** An actor as its host holds it. */
+export interface HostedActor {
+  /** Its key in the store as well. */
+  readonly address: string
+  readonly kind: KindName
+  snapshot: AnyMachineSnapshot
+  /** Of its newest change. */
+  revision: number
+  readonly timers: Timers
+}
+
+/** One step that changed something, told within its turn, before it is durable. */
+export interface Stepped {
+  readonly actor: HostedActor
+  /** Undefined for its first. */
+  readonly before: AnyMachineSnapshot | undefined
+  readonly event: { readonly type: string }
+  readonly from: string
+  readonly to: string
+}
+
+export interface ActorHostOptions {
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly onBoundary: OnBoundary
+  readonly handlers: EffectHandlers
+  /** Keeps what is derived up to date, writes the log, tells neighbours; all of it joins the turn. */
+  readonly onStep: (stepped: Stepped, turn: Turn) => void
+  /** The actor is final and durable, and is let go. */
+  readonly onFinal: (actor: HostedActor) => void
+}
+
+/** An event that changes no state, and is therefore not stored. */
+const recovered = 'Recovered'
+
+export class ActorHost {
+  readonly actors = new Map<string, HostedActor>()
+  /** Events that fitted no transition that was open: repeats, mostly. */
+  redundant = 0
+  readonly #options: ActorHostOptions
+  readonly #mailboxes = new Mailboxes()
+  #draining = false
+  #turning = false
+
+  constructor(options: ActorHostOptions) {
+    this.#options = options
+  }
+
+  /** Takes a stored actor in, with its timers running again. Its machine learns of it by `Recovered`. */
+  adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: ActorRecord): void {
+    const actor = this.#hold(address, kind, snapshot)
+    actor.revision = record.revision
+    actor.timers.rearm(record.timers)
+  }
+
+  /** Puts an event into an actor's mailbox. Throws `Overloaded`. An actor that is gone takes nothing. */
+  tell(address: string, event: { readonly type: string }): void {
+    this.#mailboxes.put({ address, event })
+    if (this.#draining) return
+    this.#draining = true
+    queueMicrotask(() => this.#drain())
+  }
+
+  /** Runs a turn of its own: `body` creates and tells, what follows is stepped, and it is committed as one unit. */
+  run<T>(body: (turn: Turn) => T): T {
+    if (this.#turning) throw new Error('a turn within a turn; tell the actor instead')
+    this.#turning = true
+    try {
+      const turn = this.#newTurn()
+      const result = body(turn)
+      this.#finish(turn)
+      return result
+    } finally {
+      this.#turning = false
+    }
+  }
+
+  /** A new actor, in this turn. Throws if its address is taken. */
+  create(turn: Turn, address: string, kind: KindName, input: unknown): HostedActor {
+    if (this.actors.has(address)) throw new Error(`${address} is taken`)
+    const first = initialStep(kinds[kind].machine, input)
+    const actor = this.#hold(address, kind, first.snapshot)
+    this.#stepped(turn, actor, undefined, { type: 'Created' }, first)
+    return actor
+  }
+
+  #hold(address: string, kind: KindName, snapshot: AnyMachineSnapshot): HostedActor {
+    const timers = new Timers(this.#options.clock, (timer) => this.tell(address, timer.event))
+    const actor: HostedActor = { address, kind, snapshot, revision: 0, timers }
+    this.actors.set(address, actor)
+    return actor
+  }
+
+  #newTurn(): Turn {
+    return new Turn(this.#options.clock.nowMs(), () => this.#options.journal.nextRevision())
+  }
+
+  #drain(): void {
+    this.#draining = false
+    for (let letter = this.#mailboxes.take(); letter !== undefined; letter = this.#mailboxes.take()) {
+      const { address, event } = letter
+      this.run((turn) => turn.tell(address, event))
+    }
+  }
+
+  /** Steps whatever the turn told, then closes its unit. A turn that grows too large goes on in a next unit, in order. */
+  #finish(turn: Turn): void {
+    let current = turn
+    for (let at = 0; at < current.letters.length; at += 1) {
+      this.#deliver(current, current.letters[at] as Letter)
+      if (current.ops.length + current.dirty.size < journalLimits.unitOpsMax - 8) continue
+      const rest = current.letters.slice(at + 1)
+      if (rest.length === 0) break
+      this.#commit(current)
+      current = this.#newTurn()
+      current.letters.push(...rest)
+      at = -1
+    }
+    this.#commit(current)
+  }
+
+  #commit(turn: Turn): void {
+    for (const address of turn.dirty) this.#write(turn, address)
+    this.#options.journal.commit(turn)
+  }
+
+  #write(turn: Turn, address: string): void {
+    const actor = this.actors.get(address)
+    if (actor === undefined) return
+    const kind = kinds[actor.kind]
+    actor.revision = turn.revision()
+    const record = actorRecord(
+      kind.machine.id,
+      kind.version,
+      actor.revision,
+      actor.snapshot,
+      actor.snapshot.status === 'active' ? actor.timers.stored() : [],
+    )
+    turn.put(address, encodeRecord(record))
+    if (actor.snapshot.status !== 'active') {
+      this.actors.delete(address)
+      turn.afterwards(() => this.#options.onFinal(actor))
+    }
+  }
+
+  #deliver(turn: Turn, letter: Letter): void {
+    const actor = this.actors.get(letter.address)
+    if (actor === undefined) {
+      this.redundant += 1
+      return
+    }
+    const before = actor.snapshot
+    const result = this.#step(actor, letter.event, turn.atMs)
+    if (!result.changed) {
+      this.redundant += 1
+      return
+    }
+    actor.snapshot = result.snapshot
+    this.#stepped(turn, actor, before, letter.event, result)
+  }
+
+  #step(actor: HostedActor, event: { readonly type: string }, atMs: number): Step {
+    const kind: Kind = kinds[actor.kind]
+    try {
+      return step(kind.machine, actor.snapshot, { ...event, atMs, roll: this.#options.random.roll() })
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#options.logger.error(`the machine of ${actor.address} threw at ${event.type}`, { reason })
+      return { snapshot: kind.fail(actor.snapshot, reason, atMs), effects: [], changed: true }
+    }
+  }
+
+  #stepped(
+    turn: Turn,
+    actor: HostedActor,
+    before: AnyMachineSnapshot | undefined,
+    event: { readonly type: string },
+    result: Step,
+  ): void {
+    const to = pathOf(result.snapshot.value)
+    const from = before === undefined ? '' : pathOf(before.value)
+    for (const effect of result.effects) this.#effect(turn, actor, effect)
+    if (result.snapshot.status !== 'active') actor.timers.cancelAll()
+    if (event.type !== recovered && kinds[actor.kind].keeps(before, result.snapshot)) turn.dirty.add(actor.address)
+    this.#options.onStep({ actor, before, event, from, to }, turn)
+  }
+
+  #effect(turn: Turn, actor: HostedActor, effect: Effect): void {
+    if (effect.type === 'schedule') {
+      turn.afterwards(actor.timers.record(effect.id, effect.event, effect.delayMs))
+    } else if (effect.type === 'cancel') {
+      actor.timers.cancel(effect.id)
+    } else {
+      const { onBoundary, handlers } = this.#options
+      turn.afterwards(() => {
+        onBoundary(`before:${effect.type}`)
+        carryOut(effect, handlers)
+        onBoundary(`after:${effect.type}`)
+      })
+    }
+  }
+}

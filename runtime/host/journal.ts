@@ -1,0 +1,148 @@
+/**
+ * The journal: units of work become durable in order, and only then act. Many units share one synced flush, one flush is
+ * in flight, and the actors step ahead meanwhile.
+ *
+ *   commit(unit) ─▶ waiting ─▶ one batch, synced ─▶ the units' actions, in order
+ *
+ * A flush that fails is never tried again, for what reached the disk is unknown: whatever waits is dropped, nobody hears
+ * of it, and the process must end and recover.
+ */
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import type { Logger } from '../logger.ts'
+import type { Storage, StorageOp } from '../storage/storage.ts'
+import type { OnBoundary } from './boundary.ts'
+
+export const journalLimits = {
+  /** Operations of one unit, so that it fits one transaction of a replicated store. */
+  unitOpsMax: 64,
+  /** Operations in one flush. */
+  flushOpsMax: 8_192,
+  /** Operations that may wait for the disk before new work from outside is refused as `Overloaded`. */
+  backlogOpsMax: 65_536,
+} as const
+
+/** What became true together. */
+export interface Unit {
+  readonly ops: readonly StorageOp[]
+  /** Run in order once the unit is durable. */
+  readonly actions: readonly (() => void)[]
+}
+
+export interface JournalOptions {
+  readonly storage: Storage
+  readonly epoch: number
+  /** The last revision that the store holds. */
+  readonly revision: number
+  readonly logger: Logger
+  readonly onBoundary: OnBoundary
+  /** Called once, when a flush failed. */
+  readonly onFailure: (error: Error) => void
+}
+
+export class Journal {
+  readonly #options: JournalOptions
+  #waiting: Unit[] = []
+  #backlogOps = 0
+  #flushing: Promise<void> | undefined
+  #failed = false
+  #revision: number
+
+  constructor(options: JournalOptions) {
+    this.#options = options
+    this.#revision = options.revision
+  }
+
+  /** Of the newest unit that was begun; not durable yet, perhaps. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  get epoch(): number {
+    return this.#options.epoch
+  }
+
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  /** Throws `Overloaded` when the disk is too far behind to take on new work from outside. */
+  admit(): void {
+    if (this.#failed)
+      throw new TroupeError('StorageFailed', 'The store could not save; it restarts. Try again shortly.')
+    if (this.#backlogOps > journalLimits.backlogOpsMax) {
+      throw new TroupeError('Overloaded', 'Too many changes wait for the disk; try again in a moment.')
+    }
+  }
+
+  /** The revision of the unit that is being made. */
+  nextRevision(): number {
+    this.#revision += 1
+    return this.#revision
+  }
+
+  /** Its actions run after the flush that carries it, and after those of all units before it. */
+  commit(unit: Unit): void {
+    if (this.#failed) return
+    this.#waiting.push(unit)
+    this.#backlogOps += unit.ops.length
+    this.#options.onBoundary('stepped')
+    if (this.#flushing === undefined) this.#flushing = this.#flush()
+  }
+
+  /** Resolves when all that was committed is durable and has acted, or the journal has failed. */
+  async settled(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing
+  }
+
+  async #flush(): Promise<void> {
+    // One microtask later: the units of the same turn go together.
+    await undefined
+    while (this.#waiting.length > 0 && !this.#failed) {
+      const units = this.#take()
+      const ops = units.flatMap((unit) => unit.ops)
+      if (ops.length > 0) {
+        this.#options.onBoundary('flush')
+        try {
+          await this.#options.storage.batch(ops, { sync: true, epoch: this.#options.epoch })
+        } catch (error) {
+          this.#fail(error as Error)
+          break
+        }
+        this.#options.onBoundary('flushed')
+      }
+      this.#backlogOps -= ops.length
+      for (const unit of units) this.#act(unit)
+    }
+    this.#flushing = undefined
+  }
+
+  #take(): Unit[] {
+    let ops = 0
+    let count = 0
+    for (const unit of this.#waiting) {
+      if (count > 0 && ops + unit.ops.length > journalLimits.flushOpsMax) break
+      ops += unit.ops.length
+      count += 1
+    }
+    return this.#waiting.splice(0, count)
+  }
+
+  #act(unit: Unit): void {
+    for (const action of unit.actions) {
+      if (this.#failed) return
+      try {
+        action()
+      } catch (error) {
+        this.#options.logger.error('an action after a commit threw; this is a defect of Troupe', {
+          error: (error as Error).stack,
+        })
+      }
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failed = true
+    this.#waiting = []
+    this.#options.onFailure(error)
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Every key in a store of Troupe's, in one table. Keys sort by their bytes; numbers in them are fixed width, so that
+ * they sort as numbers do.
+ *
+ *   meta/format            the version of this layout
+ *   meta/cluster           clusterId
+ *   meta/log               logId (manager)
+ *   meta/epoch             manager: its term of office. worker: the highest seen
+ *   meta/node              nodeId (worker)
+ *   task/<id>              a task's record (manager)
+ *   spec/<id>              what its user asked for, immutable
+ *   node/<nodeId>          a node's record (manager)
+ *   attempt/<id>.<n>       an attempt's record (worker)
+ *   log/<revision>.<i>     one transition, in the order of commits
+ *   past/<id>/<revision>.<i>   the same, found by its task; empty, points into `log/`
+ *   final/<revision>/<id>  tasks in the order in which they ended; empty
+ */
+import { type AttemptKey, attemptName } from '../../actors/model.ts'
+
+/** The version of this layout and of the records under it. A newer one is refused. */
+export const formatVersion = 1
+
+const digits = 16
+
+/** A revision as 16 decimal digits. */
+const ordered = (revision: number): string => String(revision).padStart(digits, '0')
+
+export const keys = {
+  format: 'meta/format',
+  cluster: 'meta/cluster',
+  logId: 'meta/log',
+  epoch: 'meta/epoch',
+  node: 'meta/node',
+  task: (id: string): string => `task/${id}`,
+  spec: (id: string): string => `spec/${id}`,
+  nodeRecord: (nodeId: string): string => `node/${nodeId}`,
+  attempt: (key: AttemptKey): string => `attempt/${attemptName(key)}`,
+  log: (revision: number, index: number): string => `log/${ordered(revision)}.${String(index).padStart(3, '0')}`,
+  past: (id: string, revision: number, index: number): string =>
+    `past/${id}/${ordered(revision)}.${String(index).padStart(3, '0')}`,
+  final: (revision: number, id: string): string => `final/${ordered(revision)}/${id}`,
+} as const
+
+export const prefixes = {
+  task: 'task/',
+  node: 'node/',
+  attempt: 'attempt/',
+  log: 'log/',
+  past: (id: string): string => `past/${id}/`,
+  final: 'final/',
+} as const
+
+/** The first key after all that begin with `prefix`. */
+export function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+}
+
+/** The log's key that a `past/` key points to. */
+export const logKeyOf = (pastKey: string): string => `log/${pastKey.slice(pastKey.lastIndexOf('/') + 1)}`
+
+/** The revision in a `log/` key. */
+export const revisionOf = (logKey: string): number => Number(logKey.slice('log/'.length, 'log/'.length + digits))

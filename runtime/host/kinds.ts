@@ -1,0 +1,65 @@
+/**
+ * The kinds of actors and what of each is kept: DESIGN section 4's table of durability, as code.
+ *
+ * | kind                       | kept                                                                     |
+ * |----------------------------|--------------------------------------------------------------------------|
+ * | task, attempt              | every change, synced before anyone hears of it                           |
+ * | node                       | registration and admission; its liveness changes unseen by the disk      |
+ * | session, worker, manager   | nothing                                                                  |
+ */
+import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
+import { attemptMachine } from '../../actors/attempt.ts'
+import { managerMachine } from '../../actors/manager.ts'
+import { type NodeContext, nodeMachine } from '../../actors/node.ts'
+import { sessionMachine } from '../../actors/session.ts'
+import { restore } from '../../actors/step.ts'
+import { type TaskContext, taskMachine } from '../../actors/task.ts'
+import { workerMachine } from '../../actors/worker.ts'
+
+export type KindName = 'task' | 'attempt' | 'node' | 'session' | 'worker' | 'manager'
+
+export interface Kind {
+  readonly machine: AnyStateMachine
+  /** Of the shape of its record. An older one goes through `migrate`, step by step; a newer one is set aside. */
+  readonly version: number
+  readonly migrate: readonly ((snapshot: unknown) => unknown)[]
+  /** Whether this step must be on disk before anyone hears of it. */
+  keeps(before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot): boolean
+  /** What becomes of an actor whose machine threw. It fails its own task, with the reason, and nothing else. */
+  fail(snapshot: AnyMachineSnapshot, reason: string, atMs: number): AnyMachineSnapshot
+}
+
+const always = () => true
+const never = () => false
+
+/** An actor whose machine threw stops where it is; its host tells the operator. */
+const stopInPlace: Kind['fail'] = (snapshot, reason) =>
+  ({ ...snapshot, status: 'error', error: reason }) as unknown as AnyMachineSnapshot
+
+function failTask(snapshot: AnyMachineSnapshot, reason: string, atMs: number): AnyMachineSnapshot {
+  const context: TaskContext = {
+    ...(snapshot.context as TaskContext),
+    outcome: 'error',
+    reason: `its machine threw: ${reason}`,
+    finishedAtMs: atMs,
+  }
+  return restore(taskMachine, { status: 'done', value: 'Failed', context })
+}
+
+const versionOf = (snapshot: AnyMachineSnapshot | undefined): number | undefined =>
+  (snapshot?.context as NodeContext | undefined)?.version
+
+export const kinds: Readonly<Record<KindName, Kind>> = {
+  task: { machine: taskMachine, version: 1, migrate: [], keeps: always, fail: failTask },
+  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, fail: stopInPlace },
+  node: {
+    machine: nodeMachine,
+    version: 1,
+    migrate: [],
+    keeps: (before, after) => versionOf(before) !== versionOf(after),
+    fail: stopInPlace,
+  },
+  session: { machine: sessionMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
+  worker: { machine: workerMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
+  manager: { machine: managerMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
+}

@@ -1,0 +1,45 @@
+/**
+ * A turn: everything that follows from one cause, stepped at once and made durable together. It collects what to store
+ * and what to do afterwards.
+ */
+import type { StorageOp } from '../storage/storage.ts'
+import type { Letter } from './mailbox.ts'
+
+export class Turn {
+  /** When it began, by the wall clock; every event in it bears this time. */
+  readonly atMs: number
+  /** The commit it belongs to. Taken late, for a turn that stores nothing has none. */
+  readonly revision: () => number
+  readonly letters: Letter[] = []
+  readonly ops: StorageOp[] = []
+  readonly actions: (() => void)[] = []
+  /** Addresses whose records this turn must write, once, at its end. */
+  readonly dirty = new Set<string>()
+
+  constructor(atMs: number, nextRevision: () => number) {
+    this.atMs = atMs
+    let revision: number | undefined
+    this.revision = () => {
+      revision ??= nextRevision()
+      return revision
+    }
+  }
+
+  /** Steps another actor of the same journal within this turn, after what was told before. */
+  tell(address: string, event: { readonly type: string }): void {
+    this.letters.push({ address, event })
+  }
+
+  put(key: string, value: Uint8Array): void {
+    this.ops.push({ type: 'put', key, value })
+  }
+
+  del(key: string): void {
+    this.ops.push({ type: 'del', key })
+  }
+
+  /** Runs once all of the turn is durable: replies, acknowledgements, effects, news. */
+  afterwards(action: () => void): void {
+    this.actions.push(action)
+  }
+}
