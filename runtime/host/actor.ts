@@ -147,7 +147,7 @@ export class ActorHost {
 
   #commit(turn: Turn): void {
     for (const address of turn.dirty) this.#write(turn, address)
-    this.#options.journal.commit(turn)
+    if (turn.ops.length + turn.actions.length > 0) this.#options.journal.commit(turn)
   }
 
   #write(turn: Turn, address: string): void {
@@ -155,18 +155,17 @@ export class ActorHost {
     if (actor === undefined) return
     const kind = kinds[actor.kind]
     actor.revision = turn.revision()
-    const record = actorRecord(
-      kind.machine.id,
-      kind.version,
-      actor.revision,
-      actor.snapshot,
-      actor.snapshot.status === 'active' ? actor.timers.stored() : [],
-    )
-    turn.put(address, encodeRecord(record))
-    if (actor.snapshot.status !== 'active') {
+    const isFinal = actor.snapshot.status !== 'active'
+    if (isFinal) {
       this.actors.delete(address)
       turn.afterwards(() => this.#options.onFinal(actor))
     }
+    if (isFinal && kind.deletesFinal) {
+      turn.del(address)
+      return
+    }
+    const timers = actor.timers.stored()
+    turn.put(address, encodeRecord(actorRecord(kind.machine.id, kind.version, actor.revision, actor.snapshot, timers)))
   }
 
   #deliver(turn: Turn, letter: Letter): void {

@@ -22,24 +22,33 @@ function owner<T>(handler: T | undefined, effect: Effect): T {
 export function carryOut(effect: Exclude<Effect, TimerEffect>, handlers: EffectHandlers): void {
   switch (effect.type) {
     case 'startAttempt':
-      return owner(handlers.attempts, effect).startAttempt(effect)
+      owner(handlers.attempts, effect).startAttempt(effect)
+      break
     case 'stopAttempt':
-      return owner(handlers.attempts, effect).stopAttempt(effect)
+      owner(handlers.attempts, effect).stopAttempt(effect)
+      break
     case 'removeAttempt':
-      return owner(handlers.attempts, effect).removeAttempt(effect)
+      owner(handlers.attempts, effect).removeAttempt(effect)
+      break
     case 'dial':
-      return owner(handlers.session, effect).dial(effect)
+      owner(handlers.session, effect).dial(effect)
+      break
     case 'greet':
-      return owner(handlers.session, effect).greet(effect)
+      owner(handlers.session, effect).greet(effect)
+      break
     case 'hangUp':
-      return owner(handlers.session, effect).hangUp(effect)
+      owner(handlers.session, effect).hangUp(effect)
+      break
     case 'recover':
-      return owner(handlers.lifecycle, effect).recover(effect)
+      owner(handlers.lifecycle, effect).recover(effect)
+      break
     case 'open':
-      return owner(handlers.lifecycle, effect).open(effect)
+      owner(handlers.lifecycle, effect).open(effect)
+      break
     case 'close':
-      return owner(handlers.lifecycle, effect).close(effect)
+      owner(handlers.lifecycle, effect).close(effect)
+      break
     default:
-      return effect satisfies never
+      effect satisfies never
   }
 }

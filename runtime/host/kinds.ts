@@ -25,6 +25,8 @@ export interface Kind {
   readonly migrate: readonly ((snapshot: unknown) => unknown)[]
   /** Whether this step must be on disk before anyone hears of it. */
   keeps(before: AnyMachineSnapshot | undefined, after: AnyMachineSnapshot): boolean
+  /** Whether a final one's record is deleted; otherwise it stays to be read, and is not loaded again. */
+  readonly deletesFinal: boolean
   /** What becomes of an actor whose machine threw. It fails its own task, with the reason, and nothing else. */
   fail(snapshot: AnyMachineSnapshot, reason: string, atMs: number): AnyMachineSnapshot
 }
@@ -50,16 +52,17 @@ const versionOf = (snapshot: AnyMachineSnapshot | undefined): number | undefined
   (snapshot?.context as NodeContext | undefined)?.version
 
 export const kinds: Readonly<Record<KindName, Kind>> = {
-  task: { machine: taskMachine, version: 1, migrate: [], keeps: always, fail: failTask },
-  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, fail: stopInPlace },
+  task: { machine: taskMachine, version: 1, migrate: [], keeps: always, deletesFinal: false, fail: failTask },
+  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, deletesFinal: true, fail: stopInPlace },
   node: {
     machine: nodeMachine,
     version: 1,
     migrate: [],
     keeps: (before, after) => versionOf(before) !== versionOf(after),
+    deletesFinal: false,
     fail: stopInPlace,
   },
-  session: { machine: sessionMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
-  worker: { machine: workerMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
-  manager: { machine: managerMachine, version: 1, migrate: [], keeps: never, fail: stopInPlace },
+  session: { machine: sessionMachine, version: 1, migrate: [], keeps: never, deletesFinal: false, fail: stopInPlace },
+  worker: { machine: workerMachine, version: 1, migrate: [], keeps: never, deletesFinal: false, fail: stopInPlace },
+  manager: { machine: managerMachine, version: 1, migrate: [], keeps: never, deletesFinal: false, fail: stopInPlace },
 }
