@@ -1,0 +1,66 @@
+/** One subscription of a connection: it keeps its place, and gives its reader each revision once and in order. */
+import type { ClientReplies } from '../../actors/protocol/client.ts'
+import type { TroupeError } from '../../actors/protocol/errors.ts'
+
+/** A place in a manager's log; a stream can be resumed strictly after it. */
+export interface LogPosition {
+  readonly logId: string
+  readonly revision: number
+}
+
+export interface SubscriptionHandlers {
+  onSnapshot?(snapshot: ClientReplies['Snapshot']): void
+  onDelta?(delta: ClientReplies['Delta']): void
+  /** The position asked for cannot be resumed from; a fresh snapshot follows. */
+  onReset?(reason: string): void
+  /** It was refused, or the connection is gone. Called at most once, and never after `close()`. */
+  onEnd?(error: TroupeError): void
+}
+
+export class Subscription {
+  readonly #handlers: SubscriptionHandlers
+  readonly #cancel: () => Promise<void>
+  #position: LogPosition | undefined
+  #open = true
+
+  /** `from` is where it resumes; undefined for one that begins afresh. */
+  constructor(handlers: SubscriptionHandlers, from: LogPosition | undefined, cancel: () => Promise<void>) {
+    this.#handlers = handlers
+    this.#position = from
+    this.#cancel = cancel
+  }
+
+  /** The newest place seen. Undefined before the first snapshot. */
+  get position(): LogPosition | undefined {
+    return this.#position
+  }
+
+  take(message: ClientReplies['Snapshot'] | ClientReplies['Delta'] | ClientReplies['Reset'], logId: string): void {
+    if (!this.#open) return
+    if (message.type === 'Snapshot') {
+      this.#position = { logId: message.logId, revision: message.revision }
+      this.#handlers.onSnapshot?.(message)
+    } else if (message.type === 'Reset') {
+      this.#position = undefined
+      this.#handlers.onReset?.(message.reason)
+    } else if (this.#position?.logId !== logId || message.revision > this.#position.revision) {
+      // Else it is a resumed stream that begins with what was seen just before the cut.
+      this.#position = { logId, revision: message.revision }
+      this.#handlers.onDelta?.(message)
+    }
+  }
+
+  /** The connection's side of an end. */
+  end(error: TroupeError): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#handlers.onEnd?.(error)
+  }
+
+  /** No handler is called after this. Resolves when the manager has taken note, or cannot be told. */
+  async close(): Promise<void> {
+    if (!this.#open) return
+    this.#open = false
+    await this.#cancel().catch(() => undefined)
+  }
+}

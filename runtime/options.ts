@@ -1,0 +1,75 @@
+/** What the roots of `runtime/open.ts` take and give: the command line fills these in, and so may an application. */
+import type { Logger } from './logger.ts'
+
+/** Where a manager keeps its data: `memory` forgets it all when the process ends. */
+export type StorageKind = 'memory' | 'rocksdb'
+
+export interface ManagerOptions {
+  /** `host:port` to listen on; port 0 = any that is free. */
+  readonly listen: string
+  /** The folder of the store and of the token. Made if it is not there. */
+  readonly dataDir: string
+  readonly storage: StorageKind
+  /** The name of a placement strategy. Default `round-robin`. */
+  readonly scheduler?: string
+  /** What clients and workers must show. Default: the one in `<dataDir>/token`, made if it is not there. */
+  readonly token?: string
+  /** Listen beyond loopback without TLS. Default false: such an address is refused. */
+  readonly insecure?: boolean
+  readonly logger: Logger
+}
+
+export interface WorkerOptions {
+  /** The manager's address, `ws://host:port` or `wss://host:port`. */
+  readonly manager: string
+  readonly dataDir: string
+  readonly storage: StorageKind
+  /** For people, unique in the cluster. Default: the machine's host name. */
+  readonly name?: string
+  readonly labels: Readonly<Record<string, string>>
+  /** The drivers to offer. Undefined: docker if an engine answers; `openUp` adds `process`. */
+  readonly drivers: readonly string[] | undefined
+  /** Cores to offer. Default: what the machine has. */
+  readonly cpus?: number
+  /** Bytes of memory to offer. Default: what the machine has. */
+  readonly memoryBytes?: number
+  /** Folders, absolute, that tasks may mount, and all that is below them. */
+  readonly allowMounts: readonly string[]
+  readonly token: string
+  readonly logger: Logger
+}
+
+/** A manager and a worker in one process. */
+export type UpOptions = ManagerOptions & Omit<WorkerOptions, 'manager' | 'token'>
+
+export interface OpenedManager {
+  /** What others can dial, `ws://127.0.0.1:4747`. */
+  readonly address: string
+  readonly tokenFile: string
+  /** Lets go in order: no new work, what is stored is synced. Tasks go on running on their workers. */
+  close(): Promise<void>
+  /** Rejects when it cannot go on, with a sentence that says what to do. Never resolves. */
+  readonly failed: Promise<never>
+}
+
+export interface OpenedWorker {
+  readonly name: string
+  readonly nodeId: string
+  /** Resolves when a manager has welcomed it for the first time. */
+  readonly connected: Promise<void>
+  /** Says farewell and lets go; its attempts go on running. */
+  close(): Promise<void>
+  readonly failed: Promise<never>
+}
+
+export interface OpenedUp extends OpenedManager {
+  /** The worker's name. */
+  readonly name: string
+}
+
+/** What the command line expects of `runtime/open.ts`. */
+export interface Roots {
+  openManager(options: ManagerOptions): Promise<OpenedManager>
+  openWorker(options: WorkerOptions): Promise<OpenedWorker>
+  openUp(options: UpOptions): Promise<OpenedUp>
+}
