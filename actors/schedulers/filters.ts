@@ -77,14 +77,14 @@ export function matches(text: string): Filter {
 
 export const offersCpus = (asked: number): Filter => ({
   admits: (node) => microCpus(asked) <= microCpus(node.offered.cpus),
-  why: (node) => `offers ${cpusText(node.offered.cpus)}, and ${cpusText(asked)} are asked`,
+  why: (node) => `offers ${cpusText(node.offered.cpus)}, less than the ${cpusText(asked)} asked`,
   sum: (count) => plural(count, `offers less than ${cpusText(asked)}`, `offer less than ${cpusText(asked)}`),
 })
 
 export const offersMemory = (asked: number): Filter => ({
   admits: (node) => asked <= node.offered.memoryBytes,
   why: (node) =>
-    `offers ${memoryText(node.offered.memoryBytes, 'down')} of memory, and ${memoryText(asked, 'up')} are asked`,
+    `offers ${memoryText(node.offered.memoryBytes, 'down')} of memory, less than the ${memoryText(asked, 'up')} asked`,
   sum(count) {
     const amount = `${memoryText(asked, 'up')} of memory`
     return plural(count, `offers less than ${amount}`, `offer less than ${amount}`)

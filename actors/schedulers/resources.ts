@@ -42,7 +42,7 @@ export function cpusText(cpus: number): string {
  */
 export function memoryText(bytes: number, round: 'up' | 'down'): string {
   const unit = units.find((candidate) => bytes >= candidate.bytes)
-  if (!unit) return `${bytes} bytes`
+  if (!unit) return bytes === 1 ? '1 byte' : `${bytes} bytes`
   const tenths = (bytes / unit.bytes) * 10
   return `${(round === 'up' ? Math.ceil(tenths) : Math.floor(tenths)) / 10} ${unit.name}`
 }

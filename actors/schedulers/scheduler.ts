@@ -81,8 +81,11 @@ function sumUp(
   return neverFits(ask, nodes) ?? clauses.filter((clause) => clause !== '').join('; ')
 }
 
-/** Whether a node could take the ask at this moment. */
-export const isFit = (ask: Ask, node: CandidateNode): boolean => filtersOf(ask).every((filter) => filter.admits(node))
+/** What says whether a node could take the ask at this moment; made once per ask, since it is asked often. */
+export function fitnessOf(ask: Ask): (node: CandidateNode) => boolean {
+  const filters = filtersOf(ask)
+  return (node) => filters.every((filter) => filter.admits(node))
+}
 
 /**
  * Picks a node for the ask, or explains why none is fit. `state` is the scheduler's own, `scheduler.initial` at first;

@@ -1,0 +1,259 @@
+/**
+ * Which waiting task goes where, and when: the queue over the scheduler. First in, first out by `seq`, but a task that
+ * does not fit blocks no other. No clock, no I/O; all of it is derived and rebuilt at load.
+ *
+ * Tasks with equal asks form a group and share one verdict. A refused group is asked about again only once the node that
+ * changed is fit for it: filters look at one node at a time, so no other change can help. A change thus costs one cheap
+ * look per refused group, and one decision per group that it can help, however many tasks wait.
+ *
+ *   placement.enqueue(…)
+ *   for (let placed = placement.next(atMs); placed; placed = placement.next(atMs)) placement.reserve(placed.nodeId, …)
+ *   for (const refused of placement.newlyRefused(atMs)) …
+ */
+import type { PlacementDecision, Resources } from '../../actors/model.ts'
+import { isWithin, microCpus } from '../../actors/schedulers/resources.ts'
+import { type Ask, type CandidateNode, decide, fitnessOf, type Scheduler } from '../../actors/schedulers/scheduler.ts'
+import { Capacity, type CapacityNode } from './capacity.ts'
+import { Heap } from './heap.ts'
+
+export interface Placed {
+  readonly taskId: string
+  readonly nodeId: string
+  readonly decision: PlacementDecision
+}
+
+export interface Refused {
+  readonly taskId: string
+  /** Its `why` is the sentence for people. */
+  readonly decision: PlacementDecision
+}
+
+interface Entry {
+  readonly taskId: string
+  readonly seq: number
+  readonly group: Group
+}
+
+interface Group {
+  readonly key: string
+  readonly ask: Ask
+  readonly fits: (node: CandidateNode) => boolean
+  readonly waiting: Heap<Entry>
+  /** Those that wait and were not told of a refusal. */
+  readonly untold: Set<Entry>
+  /** Present while the group is refused, with the version of the capacity that it speaks of. */
+  refusal: { decision: PlacementDecision; version: number } | undefined
+}
+
+const entryPrecedes = (a: Entry, b: Entry): boolean => a.seq < b.seq || (a.seq === b.seq && a.taskId < b.taskId)
+const groupPrecedes = (a: Group, b: Group): boolean =>
+  entryPrecedes(a.waiting.peek() as Entry, b.waiting.peek() as Entry)
+
+/** Equal for asks that get the same answer from every node. */
+const keyOf = (ask: Ask): string =>
+  JSON.stringify([
+    ask.driver,
+    microCpus(ask.reserved.cpus),
+    ask.reserved.memoryBytes,
+    [...new Set(ask.constraints)].sort(),
+    ask.avoid ?? null,
+  ])
+
+export class Placement<State = unknown> {
+  readonly #scheduler: Scheduler<State>
+  readonly #capacity = new Capacity()
+  readonly #entries = new Map<string, Entry>()
+  readonly #groups = new Map<string, Group>()
+  /** Groups that may have a fit node, by their first task. */
+  readonly #open = new Heap<Group>(groupPrecedes)
+  readonly #refused = new Set<Group>()
+  #state: State
+  /** Counts the changes of nodes and reservations. */
+  #version = 0
+  #decisions = 0
+  /** What `next` gave out and the caller has not reserved yet. */
+  #pick: { taskId: string; nodeId: string; reserved: Resources } | undefined
+
+  constructor(scheduler: Scheduler<State>) {
+    this.#scheduler = scheduler
+    this.#state = scheduler.initial
+  }
+
+  /** How many tasks wait. */
+  get waiting(): number {
+    return this.#entries.size
+  }
+
+  /** How many decisions were made so far: what the work of placing grows with. */
+  get decisions(): number {
+    return this.#decisions
+  }
+
+  /** The nodes with their reservations, by nodeId. */
+  get nodes(): readonly CandidateNode[] {
+    return this.#capacity.nodes
+  }
+
+  node(nodeId: string): CandidateNode | undefined {
+    return this.#capacity.node(nodeId)
+  }
+
+  /** How many attempts hold a reservation on a node, given-up ones included. */
+  attempts(nodeId: string): number {
+    return this.#capacity.attempts(nodeId)
+  }
+
+  /** Has a task wait. `seq` is its place: the lower one first. Once more for the same task: the newer call counts. */
+  enqueue(taskId: string, ask: Ask, seq: number): void {
+    this.dequeue(taskId)
+    const group = this.#groupOf(ask)
+    const entry: Entry = { taskId, seq, group }
+    this.#entries.set(taskId, entry)
+    this.#reorder(group, () => group.waiting.push(entry))
+    group.untold.add(entry)
+  }
+
+  /** Has a task wait no longer; also takes back a pick that was not reserved. Unknown: nothing happens. */
+  dequeue(taskId: string): void {
+    if (this.#pick?.taskId === taskId) this.#pick = undefined
+    const entry = this.#entries.get(taskId)
+    if (entry) this.#leave(entry)
+  }
+
+  /** A node joined, or anything of it changed. */
+  setNode(node: CapacityNode): void {
+    this.#capacity.setNode(node)
+    this.#changed(node.nodeId)
+  }
+
+  /** A node is gone for good. What attempts hold on it stays counted until released. Unknown: nothing happens. */
+  removeNode(nodeId: string): void {
+    this.#capacity.removeNode(nodeId)
+    this.#changed(nodeId)
+  }
+
+  /**
+   * Counts an attempt's resources on a node until `release`; of two amounts for one attempt the newer counts. For a task
+   * that `next` gave out it must name that node and fit, or it throws. Other reservations are facts (found at load, or
+   * reported by a worker) and count even beyond what the node offers: it then gets nothing new.
+   */
+  reserve(nodeId: string, taskId: string, attempt: number, resources: Resources): void {
+    const pick = this.#pick?.taskId === taskId ? this.#pick : undefined
+    if (pick && pick.nodeId !== nodeId) throw new Error(`${taskId} was placed on ${pick.nodeId}, not on ${nodeId}`)
+    this.#capacity.reserve(nodeId, taskId, attempt, resources)
+    const node = this.#capacity.node(nodeId)
+    if (pick && !(node && isWithin(node.reserved, node.offered))) throw new Error(`${nodeId} is oversubscribed`)
+    if (pick) this.#pick = undefined
+    // What was picked only takes capacity away, so that nobody who waits can be helped by it.
+    if (pick) this.#version += 1
+    else this.#changed(nodeId)
+  }
+
+  /** Gives an attempt's resources back. Nothing reserved: nothing happens. */
+  release(nodeId: string, taskId: string, attempt: number): void {
+    if (this.#capacity.release(nodeId, taskId, attempt)) this.#changed(nodeId)
+  }
+
+  /**
+   * Takes the first task that fits somewhere out of the queue, with its node; undefined when none does. The caller then
+   * calls `reserve`, or gives it back by `enqueue`, or drops it by `dequeue`; before that, another call throws.
+   */
+  next(atMs: number): Placed | undefined {
+    if (this.#pick) throw new Error(`${this.#pick.taskId} was placed and not reserved`)
+    for (let group = this.#open.peek(); group; group = this.#open.peek()) {
+      this.#decisions += 1
+      const { decision, nodeId, state } = decide(this.#scheduler, group.ask, this.nodes, this.#state, atMs)
+      if (nodeId === undefined) {
+        this.#open.remove(group)
+        this.#refused.add(group)
+        group.refusal = { decision, version: this.#version }
+        continue
+      }
+      const entry = group.waiting.peek() as Entry
+      this.#state = state
+      this.#leave(entry)
+      this.#pick = { taskId: entry.taskId, nodeId, reserved: group.ask.reserved }
+      return { taskId: entry.taskId, nodeId, decision }
+    }
+    return undefined
+  }
+
+  /**
+   * The newest refusal of a waiting task; undefined if it does not wait, or `next` has yet to decide. When nodes changed
+   * since, though none in a way that helps, it is worked out afresh as of `atMs`, so that `explain` never speaks of the past.
+   */
+  verdict(taskId: string, atMs: number): PlacementDecision | undefined {
+    const group = this.#entries.get(taskId)?.group
+    return group && this.#refusalOf(group, atMs)
+  }
+
+  /** Waiting tasks that were refused and not yet given out here, at most `max`; each once per `enqueue`. */
+  newlyRefused(atMs: number, max = Number.POSITIVE_INFINITY): Refused[] {
+    const refused: Refused[] = []
+    for (const group of this.#refused) {
+      for (const entry of group.untold) {
+        if (refused.length >= max) return refused
+        const decision = this.#refusalOf(group, atMs)
+        if (!decision) break
+        group.untold.delete(entry)
+        refused.push({ taskId: entry.taskId, decision })
+      }
+    }
+    return refused
+  }
+
+  #refusalOf(group: Group, atMs: number): PlacementDecision | undefined {
+    if (group.refusal && group.refusal.version !== this.#version) {
+      this.#decisions += 1
+      const { decision } = decide(this.#scheduler, group.ask, this.nodes, this.#state, atMs)
+      group.refusal = { decision, version: this.#version }
+    }
+    return group.refusal?.decision
+  }
+
+  #groupOf(ask: Ask): Group {
+    const key = keyOf(ask)
+    const known = this.#groups.get(key)
+    if (known) return known
+    const group: Group = {
+      key,
+      ask,
+      fits: fitnessOf(ask),
+      waiting: new Heap(entryPrecedes),
+      untold: new Set(),
+      refusal: undefined,
+    }
+    this.#groups.set(key, group)
+    return group
+  }
+
+  #leave(entry: Entry): void {
+    const { group } = entry
+    this.#entries.delete(entry.taskId)
+    group.untold.delete(entry)
+    this.#reorder(group, () => group.waiting.remove(entry))
+    if (group.waiting.size > 0) return
+    this.#groups.delete(group.key)
+    this.#refused.delete(group)
+  }
+
+  /** Changes a group's queue and, since its first task may be another then, its place among the open ones. */
+  #reorder(group: Group, change: () => void): void {
+    if (!group.refusal) this.#open.remove(group)
+    change()
+    if (!group.refusal && group.waiting.size > 0) this.#open.push(group)
+  }
+
+  /** Opens the refused groups that the changed node is now fit for. */
+  #changed(nodeId: string): void {
+    this.#version += 1
+    const node = this.#capacity.node(nodeId)
+    if (!node) return
+    for (const group of this.#refused) {
+      if (!group.fits(node)) continue
+      this.#refused.delete(group)
+      group.refusal = undefined
+      this.#open.push(group)
+    }
+  }
+}
