@@ -52,9 +52,14 @@ export interface ActorHostOptions {
   readonly handlers: EffectHandlers
   /** Keeps what is derived up to date, writes the log, tells neighbours; all of it joins the turn. */
   readonly onStep: (stepped: Stepped, turn: Turn) => void
+  /** All that was told in this turn has been taken; may tell more (place what waits, for instance). */
+  readonly onQuiet: (turn: Turn) => void
   /** The actor is final and durable, and is let go. */
   readonly onFinal: (actor: HostedActor) => void
 }
+
+/** What one more step may add to a unit: its record, its log entries, what is made with it. */
+const unitOpsSpare = 8
 
 /** An event that changes no state, and is therefore not stored. */
 const recovered = 'Recovered'
@@ -132,16 +137,22 @@ export class ActorHost {
   /** Steps whatever the turn told, then closes its unit. A turn that grows too large goes on in a next unit, in order. */
   #finish(turn: Turn): void {
     let current = turn
-    for (let at = 0; at < current.letters.length; at += 1) {
-      this.#deliver(current, current.letters[at] as Letter)
-      if (current.ops.length + current.dirty.size < journalLimits.unitOpsMax - 8) continue
-      const rest = current.letters.slice(at + 1)
-      if (rest.length === 0) break
+    let at = 0
+    for (;;) {
+      if (at === current.letters.length) this.#options.onQuiet(current)
+      const letter = current.letters[at]
+      if (letter === undefined) break
+      at += 1
+      this.#deliver(current, letter)
+      if (current.ops.length + current.dirty.size < journalLimits.unitOpsMax - unitOpsSpare) continue
+      const next = this.#newTurn()
+      next.letters.push(...current.letters.slice(at))
+      next.closing.push(...current.closing.splice(0))
       this.#commit(current)
-      current = this.#newTurn()
-      current.letters.push(...rest)
-      at = -1
+      current = next
+      at = 0
     }
+    current.actions.push(...current.closing)
     this.#commit(current)
   }
 

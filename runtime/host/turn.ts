@@ -11,8 +11,12 @@ export class Turn {
   /** The commit it belongs to. Taken late, for a turn that stores nothing has none. */
   readonly revision: () => number
   readonly letters: Letter[] = []
+  /** Log entries written so far; numbers them within the revision. */
+  logged = 0
   readonly ops: StorageOp[] = []
   readonly actions: (() => void)[] = []
+  /** Run after the last unit of the turn: replies and acknowledgements of the cause as a whole. */
+  readonly closing: (() => void)[] = []
   /** Addresses whose records this turn must write, once, at its end. */
   readonly dirty = new Set<string>()
 
@@ -38,8 +42,13 @@ export class Turn {
     this.ops.push({ type: 'del', key })
   }
 
-  /** Runs once all of the turn is durable: replies, acknowledgements, effects, news. */
+  /** Runs once the step that asks for it is durable: effects and news. */
   afterwards(action: () => void): void {
     this.actions.push(action)
+  }
+
+  /** Runs once everything that the turn's cause led to is durable: replies and acknowledgements. */
+  finally(action: () => void): void {
+    this.closing.push(action)
   }
 }
