@@ -70,7 +70,7 @@ mount_cgroups() {
 # it is tried with Debian's choice of iptables, with the older one, and without.
 start_engine() {
   engine_dir=$(mktemp -d "${TMPDIR:-/tmp}/troupe-engine.XXXXXX")
-  [ ! -e /sys/class/net/docker0 ] || engine_had_bridge=yes
+  if ip link show docker0 >/dev/null 2>&1; then engine_had_bridge=yes; fi
   unset DOCKER_HOST DOCKER_CONTEXT
   mount_cgroups
   local firewall

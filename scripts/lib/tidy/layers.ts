@@ -27,6 +27,9 @@ interface LayerRules {
 /** Modules of Node that do no I/O and know no time or chance, so that a host may use them under simulation. */
 const pureNodeModules = ['node:assert', 'node:zlib']
 
+/** Packages that only compute: machines, schemas, and the encoding of what a host stores. */
+const purePackages = ['xstate', 'typebox', 'msgpackr']
+
 const matrix: Readonly<Record<Exclude<Layer, 'free'>, LayerRules>> = {
   actors: {
     values: [],
@@ -55,7 +58,7 @@ const matrix: Readonly<Record<Exclude<Layer, 'free'>, LayerRules>> = {
   host: {
     values: ['actors', 'port', 'client'],
     types: ['transport'],
-    packages: ['xstate', 'typebox', ...pureNodeModules],
+    packages: [...purePackages, ...pureNodeModules],
     advice: 'a host gets its adapters, time and I/O by constructor: it may import actors/, ports and other hosts',
   },
   client: {
