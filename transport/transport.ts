@@ -24,21 +24,33 @@ export interface Connection {
   /**
    * Hands over a frame. Answers true while the other end keeps up; false = back-pressure: the frame was taken, but
    * send no more of what can wait until `onDrain`. After the close it does nothing and answers false.
-   * Throws TransportError `too-large` for a frame over `frameBytesMax`.
+   * Throws TransportError `too-large` for a frame over `frameBytesMax`, and `malformed` for one that is no frame: a
+   * class instance, a function, a number that is not finite, a cycle or nesting over `frameDepthMax`. Then nothing
+   * was sent and the connection goes on.
    */
   send(frame: unknown): boolean
   /** The bytes that wait to be sent. */
   readonly bufferedBytes: number
-  /** One handler each; set them in the turn in which the connection is handed over, or frames may be missed. */
+  /**
+   * One handler each; set them in the turn in which the connection is handed over, or frames may be missed. Bytes in
+   * a frame are views into it: copy those that you keep.
+   */
   onFrame: (frame: unknown) => void
   /** The send buffer is below `sendBufferBytesHigh` again. */
   onDrain: () => void
   /** Called exactly once, whoever closed it. 1006 = cut without a word. */
   onClose: (code: number, reason: string) => void
-  /** Stop and go on reading: back-pressure towards the sender. */
+  /**
+   * Stop and go on reading: back-pressure towards the sender. While stopped no frame is handed over, and an orderly
+   * close waits behind the frames that came before it; a cut is told at once. Frames that came
+   * meanwhile may be handed over before `resume` returns.
+   */
   pause(): void
   resume(): void
-  /** Sends what was handed over, then closes with this code. Not answered within 1 s, the connection is cut. */
+  /**
+   * Sends what was handed over, then closes with this code; frames that still come are dropped. Not answered within
+   * 1 s, the connection is cut. A reason over 123 bytes is cut short.
+   */
   close(code: number, reason: string): void
 }
 
@@ -71,9 +83,9 @@ export interface ConnectOptions {
 }
 
 export interface Transport {
-  /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`). */
+  /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`, `bad-url`). */
   listen(address: string, options: ListenOptions): Promise<Listener>
-  /** Rejects with TransportError (`unreachable`, `refused`, `timeout`, `subprotocol`). */
+  /** Rejects with TransportError (`unreachable`, `refused`, `timeout`, `subprotocol`, `bad-url`). */
   connect(url: string, options: ConnectOptions): Promise<Connection>
 }
 
@@ -86,6 +98,7 @@ export type TransportErrorCode =
   | 'timeout'
   | 'subprotocol'
   | 'too-large'
+  | 'malformed'
   | 'bad-url'
 
 export class TransportError extends Error {

@@ -1,0 +1,22 @@
+/** What the parts of the WebSocket adapter share. */
+import type { TransportLimits } from '../transport.ts'
+
+/** The part of a logger that a transport needs. */
+export interface TransportLogger {
+  warn(message: string, fields?: Record<string, unknown>): void
+}
+
+/** The part of a clock that a transport needs: calls back once, and answers what cancels it. */
+export interface TransportClock {
+  setTimer(callback: () => void, delayMs: number): () => void
+}
+
+/** One for each transport. */
+export interface WebsocketContext {
+  readonly limits: TransportLimits
+  readonly logger: TransportLogger
+  readonly clock: TransportClock
+}
+
+/** First wait of TCP's own probing of a silent connection, in milliseconds: it frees what a lost machine holds. */
+export const keepAliveMs = 30_000
