@@ -131,6 +131,7 @@ static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox >/dev/null 2>&1; }
 pack_image() {
   local files applet
   files=$(mktemp -d "${TMPDIR:-/tmp}/troupe-image.XXXXXX")
+  chmod 755 "$files"
   mkdir -p "$files"/{bin,etc,proc,sys,dev,root,var}
   mkdir -m 1777 "$files/tmp"
   cp /bin/busybox "$files/bin/busybox"
