@@ -159,6 +159,10 @@ describe('constraints', () => {
     expect(matches(text).admits(node())).toBe(holds)
   })
 
+  test('what every object inherits is no label', () => {
+    expect(matches('constructor=x').why(node())).toBe('does not match constructor=x: it has no label constructor')
+  })
+
   test('a label named node cannot hide the name', () => {
     expect(matches('node=east').admits(node({ labels: { node: 'west' } }))).toBe(true)
     expect(matches('node=west').admits(node({ labels: { node: 'west' } }))).toBe(false)

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Ask } from '../../actors/schedulers/scheduler.ts'
@@ -116,6 +115,15 @@ describe('the queue', () => {
     enqueue('t1', ask(1, { avoid: 'a' }))
     enqueue('t2', ask(1, { avoid: 'a' }))
     expect(placeAll()).toEqual(['t1@b', 't2@a'])
+  })
+
+  test('asks that avoid different nodes are not equal', () => {
+    placement.setNode(node('a', 2))
+    placement.setNode(node('b', 2))
+    enqueue('t1', ask(1, { avoid: 'a' }))
+    enqueue('t2', ask(1, { avoid: 'b' }))
+    enqueue('t3', ask(1, { avoid: 'a' }))
+    expect(placeAll()).toEqual(['t1@b', 't2@a', 't3@b'])
   })
 })
 
@@ -255,8 +263,9 @@ describe('verdicts', () => {
     enqueue('placed', ask(1))
     enqueue('left', ask(1))
     placeAll()
+    enqueue('stays', ask(1))
     placement.dequeue('left')
-    expect(placement.newlyRefused(1)).toEqual([])
+    expect(placement.newlyRefused(1).map(({ taskId }) => taskId)).toEqual(['stays'])
     expect(placement.verdict('placed', 1)).toBeUndefined()
     expect(placement.verdict('left', 1)).toBeUndefined()
   })
@@ -339,126 +348,4 @@ describe('a long queue', () => {
     expect(placement.waiting).toBe(4)
     expect(placement.decisions).toBe(before)
   })
-})
-
-/** What the placement should do, said as plainly as possible, and checked against it after each step. */
-class Model {
-  readonly placement = new Placement(roundRobin)
-  readonly nodes = new Map<string, CapacityNode>()
-  /** In thousandths of a cpu, per node and attempt. */
-  readonly held = new Map<string, { nodeId: string; taskId: string; attempt: number; milli: number }>()
-  readonly waiting = new Map<string, { seq: number; milli: number; zone: string }>()
-  readonly attempts = new Map<string, number>()
-  #seq = 0
-
-  used(nodeId: string): number {
-    return [...this.held.values()].reduce((sum, each) => sum + (each.nodeId === nodeId ? each.milli : 0), 0)
-  }
-
-  fits(taskId: string): boolean {
-    const asked = this.waiting.get(taskId)
-    return [...this.nodes.values()].some(
-      (each) =>
-        asked !== undefined &&
-        each.state === 'Ready' &&
-        each.labels.zone === asked.zone &&
-        this.used(each.nodeId) + asked.milli <= Math.round(each.offered.cpus * 1_000),
-    )
-  }
-
-  enqueue(taskId: string, milli: number, zone: string): void {
-    this.#seq += 1
-    this.waiting.set(taskId, { seq: this.#seq, milli, zone })
-    this.placement.enqueue(taskId, ask(milli / 1_000, { constraints: [`zone=${zone}`] }), this.#seq)
-  }
-
-  dequeue(taskId: string): void {
-    this.waiting.delete(taskId)
-    this.placement.dequeue(taskId)
-  }
-
-  set(nodeId: string, milli: number, ready: boolean, zone: string): void {
-    const changed = node(nodeId, milli / 1_000, { state: ready ? 'Ready' : 'Down', labels: { zone } })
-    this.nodes.set(nodeId, changed)
-    this.placement.setNode(changed)
-  }
-
-  remove(nodeId: string): void {
-    this.nodes.delete(nodeId)
-    this.placement.removeNode(nodeId)
-  }
-
-  release(at: number): void {
-    const [key, held] = [...this.held][at % Math.max(1, this.held.size)] ?? []
-    if (key === undefined || !held) return
-    this.held.delete(key)
-    this.placement.release(held.nodeId, held.taskId, held.attempt)
-  }
-
-  /** Places all that fits; each must be the first in line of those that fit at that moment. */
-  place(): void {
-    for (let next = this.placement.next(0); next; next = this.placement.next(0)) {
-      const fitting = [...this.waiting].filter(([taskId]) => this.fits(taskId)).sort(([, a], [, b]) => a.seq - b.seq)
-      expect(next.taskId).toBe(fitting[0]?.[0])
-      const { milli } = this.waiting.get(next.taskId) as { milli: number }
-      const attempt = (this.attempts.get(next.taskId) ?? 0) + 1
-      this.attempts.set(next.taskId, attempt)
-      this.waiting.delete(next.taskId)
-      this.held.set(`${next.taskId}.${attempt}`, { nodeId: next.nodeId, taskId: next.taskId, attempt, milli })
-      this.placement.reserve(next.nodeId, next.taskId, attempt, { cpus: milli / 1_000, memoryBytes: 1 })
-      const offered = Math.round((this.nodes.get(next.nodeId)?.offered.cpus ?? 0) * 1_000)
-      expect(this.used(next.nodeId)).toBeLessThanOrEqual(offered)
-    }
-  }
-
-  check(): void {
-    for (const taskId of this.waiting.keys()) {
-      expect(this.fits(taskId), `${taskId} fits and is left waiting`).toBe(false)
-      expect(this.placement.verdict(taskId, 0)?.why).toBeTypeOf('string')
-      expect(this.placement.verdict(taskId, 0)?.picked).toBeUndefined()
-    }
-    expect(this.placement.waiting).toBe(this.waiting.size)
-    expect(this.placement.nodes.map((each) => each.nodeId)).toEqual([...this.nodes.keys()].sort())
-    for (const each of this.placement.nodes) {
-      expect(Math.round(each.reserved.cpus * 1_000)).toBe(this.used(each.nodeId))
-      expect(each.reserved.memoryBytes).toBeGreaterThanOrEqual(0)
-    }
-  }
-}
-
-test('whatever happens: never oversubscribed, in line, and nothing that fits is left waiting', () => {
-  const taskId = fc.integer({ min: 0, max: 11 }).map((at) => `t${at}`)
-  const nodeId = fc.integer({ min: 0, max: 3 }).map((at) => `n${at}`)
-  const zone = fc.constantFrom('a', 'b')
-  const milli = fc.constantFrom(0, 100, 300, 700, 1_000, 2_100)
-  const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ type: fc.constant('enqueue' as const), taskId, milli, zone }) },
-    { weight: 1, arbitrary: fc.record({ type: fc.constant('dequeue' as const), taskId }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({ type: fc.constant('set' as const), nodeId, milli, ready: fc.boolean(), zone }),
-    },
-    { weight: 1, arbitrary: fc.record({ type: fc.constant('remove' as const), nodeId }) },
-    { weight: 3, arbitrary: fc.record({ type: fc.constant('release' as const), at: fc.nat() }) },
-    { weight: 4, arbitrary: fc.record({ type: fc.constant('place' as const) }) },
-  )
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const model = new Model()
-      for (const each of steps) {
-        if (each.type === 'enqueue') model.enqueue(each.taskId, Math.max(100, each.milli), each.zone)
-        else if (each.type === 'dequeue') model.dequeue(each.taskId)
-        else if (each.type === 'set') model.set(each.nodeId, each.milli, each.ready, each.zone)
-        else if (each.type === 'remove') model.remove(each.nodeId)
-        else if (each.type === 'release') model.release(each.at)
-        else {
-          model.place()
-          model.check()
-        }
-      }
-      model.place()
-      model.check()
-    }),
-    { numRuns: 500 },
-  )
 })
