@@ -61,7 +61,7 @@ export type RestartPolicy = Static<typeof RestartPolicy>
 
 /** What happens when the node of a task cannot be reached. */
 export const DisconnectPolicy = Type.Object({
-  /** How long a task may be Unreachable before it is given up as lost. Default 300,000. */
+  /** How long a task may be Unreachable before it is given up as lost. Default 300,000, or what a long grace needs. */
   lostAfterMs: Type.Optional(DurationMs),
   /** How long a worker without its manager lets the task run. Enforced by the worker alone. Default: for ever,
    *  or 240,000 when the task may be replaced. */
