@@ -97,8 +97,8 @@ const adapterPackages: Readonly<Record<string, readonly string[]>> = {
 /** Heavy adapters, absent on some machines, that a root loads only when they are asked for. */
 const lazyFamilies = ['storage/rocksdb', 'drivers/docker']
 
-/** Two files below transport/ that do no I/O: the port itself and the codec. Everyone may use their values. */
-const pureTransport = ['transport/transport.ts', 'transport/codec.ts']
+/** Files of transport/ that do no I/O: the port itself, the codec, and what gathers messages into frames. Hosts may use their values. */
+const pureTransport = ['transport/transport.ts', 'transport/codec.ts', 'transport/batcher.ts']
 
 const portFiles = [
   'runtime/storage/storage.ts',
@@ -106,6 +106,9 @@ const portFiles = [
   'runtime/clock.ts',
   'runtime/random.ts',
   'runtime/logger.ts',
+  // No ports, but as small and as free of everything: what a root takes, and a constant.
+  'runtime/options.ts',
+  'runtime/version.ts',
 ]
 const rootFiles = ['runtime/index.ts', 'runtime/open.ts', 'runtime/connect.ts', 'runtime/browser.ts']
 
@@ -118,13 +121,15 @@ export function layerOf(path: string): Layer | undefined {
   if (portFiles.includes(path)) return 'port'
   if (rootFiles.includes(path) || folder === 'cli') return 'root'
   if (file === undefined) return undefined
-  if (folder === 'storage' || folder === 'drivers' || folder === 'system') return 'adapter'
+  // The machine's own time and chance, wherever it stands: an adapter of Clock and Random.
+  if (file === 'system.ts') return 'adapter'
+  if (folder === 'storage' || folder === 'drivers') return 'adapter'
   if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
   if (folder === 'client' || folder === 'conformance') return folder
   return undefined
 }
 
-/** The technology that an adapter's file belongs to: `storage/rocksdb`, `drivers/docker`. */
+/** The technology that an adapter's file belongs to: `storage/rocksdb`, `drivers/docker`. A file beside the driver port, `drivers/…ts`, is no technology: every driver may use it. */
 export function familyOf(path: string): string {
   const [, folder, name] = path.split('/')
   return `${folder}/${name?.replace(/\.ts$/, '')}`
@@ -175,9 +180,15 @@ function mayUsePackage(path: string, layer: Exclude<Layer, 'free'>, fact: Import
 }
 
 function mayUseFile(path: string, layer: Exclude<Layer, 'free'>, target: string, targetLayer: Layer, fact: ImportFact) {
-  if (layer === 'adapter' && targetLayer === 'adapter') return familyOf(path) === familyOf(target)
+  if (layer === 'adapter' && targetLayer === 'adapter')
+    return familyOf(path) === familyOf(target) || isShared(path, target)
   if (layer === targetLayer) return layer !== 'port' || fact.typeOnly
   if (pureTransport.includes(target) && layer !== 'actors' && layer !== 'port') return true
   const { values, types } = matrix[layer]
   return values.includes(targetLayer) || (fact.typeOnly && types.includes(targetLayer))
+}
+
+/** Whether `target` stands beside the driver port and `path` is a driver. */
+function isShared(path: string, target: string): boolean {
+  return /^runtime\/drivers\/[^/]+\.ts$/.test(target) && /^runtime\/drivers\/[^/]+\//.test(path)
 }
