@@ -1,0 +1,238 @@
+/**
+ * The process driver: attempts are processes of the worker's machine. A spawner forks and waits for them, so that they
+ * and their exit codes outlive the worker; this is the worker's side, which asks the spawner and reads the output files.
+ */
+import { existsSync } from 'node:fs'
+import { release } from 'node:os'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type AttemptKey, attemptName, parseAttemptName, type TaskSpec } from '../../../actors/model.ts'
+import type { Clock } from '../../clock.ts'
+import type { Logger } from '../../logger.ts'
+import type { Driver, DriverChunk, DriverEvent, DriverProbe, DriverScope } from '../driver.ts'
+import { AttemptFolder } from './folder.ts'
+import { lackOfMachine } from './launch.ts'
+import { readOutput } from './logs.ts'
+import type { AttemptSeen } from './protocol.ts'
+import { SpawnerLine, SpawnerUnreachable } from './spawner.ts'
+
+export interface ProcessDriverOptions {
+  /** The driver's own folder, one per worker, made if it is missing. All that is kept is in there. */
+  readonly dir: string
+  readonly clock: Clock
+  readonly logger: Logger
+  /** The compiled spawner-main.js. Default: the one beside this file, which a build has put there. */
+  readonly spawnerPath?: string
+  /** The Node.js that runs the spawner. Default: the one that runs this. */
+  readonly node?: string
+  /** Where a task without `workdir` runs; absolute. Default `/`. */
+  readonly defaultWorkdir?: string
+  /** What is kept of each stream of an attempt, in bytes. Default 10 MiB. The oldest is dropped first. */
+  readonly outputBytesMax?: number
+  /** What is kept of the output of all removed attempts together, in bytes. Default 1 GiB. The oldest is dropped first. */
+  readonly keptBytesMax?: number
+  /** How many files of output of removed attempts are kept, two for each. Default 20,000. */
+  readonly keptFilesMax?: number
+  /** With no task and no worker for this long, in milliseconds, the spawner ends by itself. Default 10,000. */
+  readonly spawnerIdleMs?: number
+}
+
+export const processDriverDefaults = {
+  outputBytesMax: 10 * 1_024 * 1_024,
+  keptBytesMax: 1_024 * 1_024 * 1_024,
+  keptFilesMax: 20_000,
+  spawnerIdleMs: 10_000,
+} as const
+
+/** How long a request may wait for a spawner, in milliseconds, before it is given up as never sent. */
+const sendWithinMs = 10_000
+/** How long `probe` and `watch` wait for a spawner, in milliseconds. */
+const answerWithinMs = 4_500
+
+/** Creates a driver; nothing is started before its first verb. It needs Linux, `flock` and, to drop old output, `fallocate`. */
+export function createProcessDriver(options: ProcessDriverOptions): Driver {
+  return new ProcessDriver(options)
+}
+
+class ProcessDriver implements Driver {
+  readonly name = 'process'
+  readonly supports = { logs: true, stats: false, exec: false }
+  readonly #dir: string
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #defaultWorkdir: string
+  readonly #line: SpawnerLine
+  #scope: DriverScope | undefined
+  #listener: (event: DriverEvent) => void = () => undefined
+  #isUnavailable = false
+  /** What was told of each attempt, so that a new connection does not tell it all again. */
+  readonly #told = new Map<string, 'running' | 'ended'>()
+  /** When KILL is due for what is being stopped, in `uptimeMs`: a spawner that died took its own timers along. */
+  readonly #killDue = new Map<string, number>()
+
+  constructor(options: ProcessDriverOptions) {
+    this.#dir = resolve(options.dir)
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#defaultWorkdir = options.defaultWorkdir ?? '/'
+    this.#line = new SpawnerLine({
+      dir: this.#dir,
+      clock: options.clock,
+      spawnerPath: options.spawnerPath ?? fileURLToPath(new URL('./spawner-main.js', import.meta.url)),
+      node: options.node ?? process.execPath,
+      settings: {
+        outputBytesMax: options.outputBytesMax ?? processDriverDefaults.outputBytesMax,
+        keptBytesMax: options.keptBytesMax ?? processDriverDefaults.keptBytesMax,
+        keptFilesMax: options.keptFilesMax ?? processDriverDefaults.keptFilesMax,
+        idleMs: options.spawnerIdleMs ?? processDriverDefaults.spawnerIdleMs,
+      },
+      scope: () => this.#scope,
+      onSeen: (view) => this.#tell(view),
+      onUp: (views) => this.#up(views),
+      onDown: (why) => this.#down(why),
+    })
+  }
+
+  async probe(): Promise<DriverProbe> {
+    const lack = lackOfMachine()
+    if (lack) return { state: 'unavailable', detail: lack }
+    const isUp = await this.#line.reach(answerWithinMs)
+    return isUp
+      ? { state: 'complete', detail: `Processes of Linux ${release()}, spawner ${this.#line.spawnerPid}.` }
+      : { state: 'unavailable', detail: this.#line.why }
+  }
+
+  async watch(scope: DriverScope, listener: (event: DriverEvent) => void): Promise<void> {
+    this.#listener = listener
+    this.#scope = scope
+    const lack = lackOfMachine()
+    if (lack) return this.#down(lack)
+    try {
+      if (this.#line.spawnerPid === undefined) {
+        if (!(await this.#line.reach(answerWithinMs))) this.#down(this.#line.why)
+      } else {
+        for (const view of await this.#line.request({ verb: 'watch', scope }, { sendWithinMs: answerWithinMs })) {
+          this.#tell(view)
+        }
+      }
+    } catch (error) {
+      this.#down((error as Error).message)
+    }
+  }
+
+  async start(key: AttemptKey, spec: TaskSpec, signal: AbortSignal): Promise<void> {
+    const name = attemptName(key)
+    const { command, env, user, workdir = this.#defaultWorkdir } = spec
+    const request = {
+      verb: 'start',
+      scope: this.#bound(),
+      name,
+      ...key,
+      spec: { workdir, ...(command ? { command } : {}), ...(env ? { env } : {}), ...(user ? { user } : {}) },
+    } as const
+    while (!signal.aborted) {
+      try {
+        for (const view of await this.#line.request(request, { sendWithinMs, signal })) this.#tell(view, true)
+        return
+      } catch (error) {
+        if (signal.aborted) break
+        if (!(error instanceof SpawnerUnreachable)) throw error
+        // An earlier worker may have started it: only who has no folder is known to have never begun.
+        if (existsSync(new AttemptFolder(this.#dir, name).path)) continue
+        return this.#refuse(key, 'engine-unreachable', error.message)
+      }
+    }
+    this.#refuse(key, 'start-failed', 'The start was called off before it began.')
+  }
+
+  async stop(key: AttemptKey, graceMs: number): Promise<void> {
+    const name = attemptName(key)
+    const scope = this.#bound()
+    const dueMs = Math.min(this.#killDue.get(name) ?? Number.POSITIVE_INFINITY, this.#clock.uptimeMs() + graceMs)
+    if (this.#told.get(name) === 'running') this.#killDue.set(name, dueMs)
+    await this.#line.request({ verb: 'stop', scope, name, graceMs }, { sendWithinMs })
+  }
+
+  async remove(key: AttemptKey): Promise<void> {
+    const name = attemptName(key)
+    await this.#line.request({ verb: 'remove', scope: this.#bound(), name }, { sendWithinMs })
+    this.#told.delete(name)
+    this.#killDue.delete(name)
+  }
+
+  async list(): Promise<AttemptKey[]> {
+    const views = await this.#line.request({ verb: 'list', scope: this.#bound() }, { sendWithinMs })
+    return views.flatMap(({ name }) => parseAttemptName(name) ?? [])
+  }
+
+  logs(
+    key: AttemptKey,
+    options: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<DriverChunk> {
+    return readOutput(this.#dir, attemptName(key), { ...options, clock: this.#clock })
+  }
+
+  async close(): Promise<void> {
+    this.#listener = () => undefined
+    await this.#line.close()
+  }
+
+  #bound(): DriverScope {
+    if (!this.#scope) throw new Error('The driver was not bound to a scope: call watch first.')
+    return this.#scope
+  }
+
+  #up(views: readonly AttemptSeen[]): void {
+    for (const view of views) this.#tell(view)
+    const scope = this.#scope
+    if (!scope) return
+    for (const [name, dueMs] of this.#killDue) {
+      const graceMs = Math.max(0, dueMs - this.#clock.uptimeMs())
+      this.#line.request({ verb: 'stop', scope, name, graceMs }, { sendWithinMs }).catch((error) => {
+        this.#logger.warn('A stop could not be repeated to a new spawner.', { name, why: (error as Error).message })
+      })
+    }
+    if (!this.#isUnavailable) return
+    this.#isUnavailable = false
+    this.#listener({ type: 'Availability', state: 'complete', detail: 'The spawner answers again.' })
+  }
+
+  #down(why: string): void {
+    if (this.#isUnavailable) return
+    this.#logger.warn('The process driver has no spawner.', { why })
+    if (!this.#scope) return
+    this.#isUnavailable = true
+    this.#listener({ type: 'Availability', state: 'unavailable', detail: why })
+  }
+
+  #refuse(key: AttemptKey, code: string, message: string): void {
+    this.#listener({ type: 'StartFailed', key, atMs: this.#clock.nowMs(), code, message, retryable: true })
+  }
+
+  /** Tells what is new of an attempt, or all again if somebody asked to start it once more. */
+  #tell(view: AttemptSeen, again = false): void {
+    const key = parseAttemptName(view.name)
+    if (!key) return
+    const now = view.end ? 'ended' : 'running'
+    if (this.#told.get(view.name) === now && !again) return
+    this.#told.set(view.name, now)
+    if (view.end) this.#killDue.delete(view.name)
+    this.#listener(toEvent(key, view))
+  }
+}
+
+function toEvent(key: AttemptKey, { startedAtMs, end }: AttemptSeen): DriverEvent {
+  if (!end) return { type: 'Started', key, atMs: startedAtMs ?? 0 }
+  const { atMs } = end
+  switch (end.kind) {
+    case 'exited': {
+      const signal = end.signal === undefined ? {} : { signal: end.signal }
+      const started = startedAtMs === undefined ? {} : { startedAtMs }
+      return { type: 'Exited', key, atMs, exitCode: end.exitCode, ...signal, ...started }
+    }
+    case 'startFailed':
+      return { type: 'StartFailed', key, atMs, code: end.code, message: end.message, retryable: end.retryable }
+    case 'lost':
+      return { type: 'Lost', key, atMs, message: end.message }
+  }
+}

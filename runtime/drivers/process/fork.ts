@@ -1,0 +1,111 @@
+/** Forks one task: its own session, its own output files, an environment without anything of the worker's. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, closeSync, constants, fchownSync, openSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { defaultPath, inheritedEnv } from './env.ts'
+import type { AttemptFolder } from './folder.ts'
+import { refVariable } from './proc.ts'
+import type { ProcessSpec } from './protocol.ts'
+import { checkWorkdir, refusalOf, StartRefused } from './refusal.ts'
+import { findUser, type TaskUser } from './user.ts'
+
+export interface ForkRequest {
+  readonly taskId: string
+  readonly attempt: number
+  /** What `TROUPE_REF` shall be. */
+  readonly ref: string
+  readonly spec: ProcessSpec
+}
+
+/**
+ * Starts the task and returns it running. Throws `StartRefused` if it did not start; then nothing of it exists.
+ * The task leads a session and a group of its own, reads from /dev/null and appends to the folder's files.
+ */
+export async function forkTask(folder: AttemptFolder, request: ForkRequest): Promise<ChildProcess> {
+  const { spec } = request
+  const [command, ...args] = spec.command ?? []
+  if (!command) throw new StartRefused('bad-spec', 'A process task needs a command; give at least a program to run.')
+  const user = spec.user === undefined ? undefined : findUser(spec.user)
+  const env = taskEnv(request, user)
+  const workdir = spec.workdir ?? '/'
+  checkWorkdir(workdir)
+  const line = asUser([command, ...args], user, env.PATH ?? defaultPath)
+  const stdout = openOutput(folder.output('stdout'), user)
+  const stderr = openOutput(folder.output('stderr'), user)
+  try {
+    const child = spawn(line.command, line.args, {
+      cwd: workdir,
+      env,
+      detached: true,
+      stdio: ['ignore', stdout, stderr],
+      ...(line.identity ?? {}),
+    })
+    if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
+    // Later errors of a child, such as a signal that could not be sent, are seen where they are caused.
+    child.on('error', () => undefined)
+    return child
+  } catch (error) {
+    throw refusalOf(error, command, workdir)
+  } finally {
+    closeSync(stdout)
+    closeSync(stderr)
+  }
+}
+
+function taskEnv(request: ForkRequest, user: TaskUser | undefined): Record<string, string> {
+  const own = request.spec.env ?? {}
+  const wrong = Object.keys(own).find((name) => name === '' || name.includes('='))
+  if (wrong !== undefined) {
+    throw new StartRefused('bad-spec', `"${wrong}" cannot be the name of a variable, for it is empty or has a "=".`)
+  }
+  return {
+    ...inheritedEnv(process.env),
+    ...user?.env,
+    ...own,
+    TROUPE_TASK_ID: request.taskId,
+    TROUPE_ATTEMPT: String(request.attempt),
+    [refVariable]: request.ref,
+  }
+}
+
+/** Belongs to the task's user, so that what opens /dev/stdout anew may do so. */
+function openOutput(path: string, user: TaskUser | undefined): number {
+  const file = openSync(path, constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY, 0o600)
+  if (user) fchownSync(file, user.uid, user.gid)
+  return file
+}
+
+interface CommandLine {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly identity?: { readonly uid: number; readonly gid: number }
+}
+
+/**
+ * Node changes uid and gid but always drops the groups beside them, so a user who has some is taken on by `setpriv`
+ * of util-linux, which then becomes the command itself.
+ */
+function asUser(command: readonly [string, ...string[]], user: TaskUser | undefined, path: string): CommandLine {
+  const [program, ...args] = command
+  if (!user || process.getuid?.() !== 0) return { command: program, args }
+  if (user.groups.length === 0) return { command: program, args, identity: { uid: user.uid, gid: user.gid } }
+  const found = findProgram(program, path)
+  const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, `--groups=${user.groups.join(',')}`]
+  return { command: 'setpriv', args: [...ids, '--', found, ...args] }
+}
+
+/** Looks a program up as exec would, because `setpriv` could only say that it failed in the task's own output. */
+function findProgram(program: string, path: string): string {
+  const places = program.includes('/') ? [program] : path.split(delimiter).map((folder) => join(folder || '.', program))
+  let refused: unknown = Object.assign(new Error('not found'), { code: 'ENOENT' })
+  for (const place of places) {
+    try {
+      accessSync(place, constants.X_OK)
+      if (statSync(place).isFile()) return place
+      refused = Object.assign(new Error('not a file'), { code: 'EACCES' })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') refused = error
+    }
+  }
+  throw refused
+}

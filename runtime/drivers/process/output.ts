@@ -1,0 +1,112 @@
+/**
+ * Keeps the output of tasks bounded. A long output loses its oldest part by a hole in the file: the task goes on
+ * appending, offsets stay true, and no byte can be lost in a race as with renaming or copying.
+ */
+import { execFile } from 'node:child_process'
+import { appendFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { type AttemptFolder, type StreamName, streams } from './folder.ts'
+
+export interface OutputLimits {
+  /** What is kept of one stream of one attempt, in bytes; while it runs a quarter more, and what comes in a second. */
+  readonly outputBytesMax: number
+  /** What is kept of all removed attempts together, in bytes; the oldest go first. */
+  readonly keptBytesMax: number
+  /** How many files of removed attempts are kept. */
+  readonly keptFilesMax: number
+}
+
+/** Between two looks at how long the output of what runs has grown, in milliseconds. */
+export const outputPollMs = 500
+/** A hole starts and ends at blocks; this is a multiple of any file system's. */
+const holeAlignBytes = 65_536
+const copyBytes = 65_536
+/** `stat` counts blocks of this many bytes, whatever the file system's own are. */
+const statBlockBytes = 512
+
+const run = promisify(execFile)
+
+/** Drops the oldest part of each stream that takes more room than it may. */
+export async function boundOutput(folder: AttemptFolder, limits: OutputLimits): Promise<void> {
+  for (const stream of streams) {
+    const path = folder.output(stream)
+    const info = await stat(path).catch(() => undefined)
+    if (!info || info.blocks * statBlockBytes <= limits.outputBytesMax * 1.25 + holeAlignBytes) continue
+    const from = Math.floor((info.size - limits.outputBytesMax) / holeAlignBytes) * holeAlignBytes
+    const before = await folder.readFrom(stream)
+    if (from <= before) continue
+    // Readers look at this after each read, so it is written before the bytes vanish.
+    await folder.writeFrom(stream, from)
+    try {
+      const hole = ['--punch-hole', '--keep-size', '--offset', String(before), '--length', String(from - before)]
+      await run('fallocate', [...hole, path])
+    } catch {
+      await startOver(folder, stream)
+    }
+  }
+}
+
+/** For file systems that know no holes, and machines without `fallocate`. */
+async function startOver(folder: AttemptFolder, stream: StreamName): Promise<void> {
+  await truncate(folder.output(stream), 0)
+  await folder.writeFrom(stream, 0)
+  await appendFile(
+    folder.output(stream),
+    '[troupe: older output was dropped here; this file system cannot drop only a part]\n',
+  )
+}
+
+/** Moves the output to where it is kept after the attempt's folder is gone. May be repeated after a crash at any point. */
+export async function keepOutput(folder: AttemptFolder, limits: OutputLimits): Promise<void> {
+  await mkdir(join(folder.dir, 'output'), { recursive: true, mode: 0o700 })
+  for (const stream of streams) {
+    const path = folder.output(stream)
+    const info = await stat(path).catch(() => undefined)
+    if (!info) continue
+    const from = Math.max(await folder.readFrom(stream), info.size - limits.outputBytesMax)
+    if (from <= 0) {
+      await rename(path, folder.keptOutput(stream))
+    } else {
+      await copyTail(path, folder.keptOutput(stream), from)
+      await rm(path)
+    }
+  }
+}
+
+async function copyTail(source: string, target: string, from: number): Promise<void> {
+  const input = await open(source, 'r')
+  const output = await open(`${target}.new`, 'w', 0o600)
+  try {
+    const buffer = Buffer.alloc(copyBytes)
+    let at = from
+    for (;;) {
+      const { bytesRead } = await input.read(buffer, 0, buffer.length, at)
+      if (bytesRead === 0) break
+      await output.write(buffer, 0, bytesRead)
+      at += bytesRead
+    }
+  } finally {
+    await input.close()
+    await output.close()
+  }
+  await rename(`${target}.new`, target)
+}
+
+/** Drops the oldest kept output beyond the limits. */
+export async function trimKept(dir: string, limits: OutputLimits): Promise<void> {
+  const names = await readdir(join(dir, 'output')).catch(() => [])
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const path = join(dir, 'output', name)
+      const info = await stat(path).catch(() => undefined)
+      return { path, bytes: info?.size ?? 0, atMs: info?.mtimeMs ?? 0 }
+    }),
+  )
+  files.sort((a, b) => b.atMs - a.atMs)
+  let bytes = 0
+  for (const [index, file] of files.entries()) {
+    bytes += file.bytes
+    if (bytes > limits.keptBytesMax || index >= limits.keptFilesMax) await rm(file.path, { force: true })
+  }
+}
