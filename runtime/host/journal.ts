@@ -42,6 +42,7 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions
   #waiting: Unit[] = []
+  readonly #waiters = new Set<() => void>()
   #backlogOps = 0
   #flushing: Promise<void> | undefined
   #failed = false
@@ -87,6 +88,17 @@ export class Journal {
     this.#backlogOps += unit.ops.length
     this.#options.onBoundary('stepped')
     if (this.#flushing === undefined) this.#flushing = this.#flush()
+  }
+
+  /** Told once when a flush has failed, before the process ends; for those who wait for an answer. */
+  onFailed(callback: () => void): () => void {
+    this.#waiters.add(callback)
+    return () => this.#waiters.delete(callback)
+  }
+
+  /** Runs an action once everything that was committed so far is durable. */
+  afterAll(action: () => void): void {
+    this.commit({ ops: [], actions: [action] })
   }
 
   /** Resolves when all that was committed is durable and has acted, or the journal has failed. */
@@ -143,6 +155,8 @@ export class Journal {
   #fail(error: Error): void {
     this.#failed = true
     this.#waiting = []
+    for (const waiter of this.#waiters) waiter()
+    this.#waiters.clear()
     this.#options.onFailure(error)
   }
 }

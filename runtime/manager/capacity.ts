@@ -3,7 +3,7 @@
  * tasks, and nothing of it is stored. Reservations are kept for nodes that are not (or no longer) known as well, so that
  * the order of loading does not matter and a node that returns finds its attempts accounted for.
  */
-import { attemptName, type Resources } from '../../actors/model.ts'
+import { type AttemptKey, attemptName, parseAttemptName, type Resources } from '../../actors/model.ts'
 import { addResources, subtractResources } from '../../actors/schedulers/resources.ts'
 import type { CandidateNode } from '../../actors/schedulers/scheduler.ts'
 
@@ -49,6 +49,10 @@ export class Capacity {
   /** How many attempts hold something on a node, given-up ones included. */
   attempts(nodeId: string): number {
     return this.#ledgers.get(nodeId)?.attempts.size ?? 0
+  }
+
+  attemptsOn(nodeId: string): AttemptKey[] {
+    return [...(this.#ledgers.get(nodeId)?.attempts.keys() ?? [])].map((name) => parseAttemptName(name) as AttemptKey)
   }
 
   /** Idempotent by the attempt's identity: of two amounts for the same attempt the newer one counts. */

@@ -10,7 +10,7 @@
  *   for (let placed = placement.next(atMs); placed; placed = placement.next(atMs)) placement.reserve(placed.nodeId, …)
  *   for (const refused of placement.newlyRefused(atMs)) …
  */
-import type { PlacementDecision, Resources } from '../../actors/model.ts'
+import type { AttemptKey, PlacementDecision, Resources } from '../../actors/model.ts'
 import { isWithin, microCpus } from '../../actors/schedulers/resources.ts'
 import { type Ask, type CandidateNode, decide, fitnessOf, type Scheduler } from '../../actors/schedulers/scheduler.ts'
 import { Capacity, type CapacityNode } from './capacity.ts'
@@ -101,6 +101,11 @@ export class Placement<State = unknown> {
   /** How many attempts hold a reservation on a node, given-up ones included. */
   attempts(nodeId: string): number {
     return this.#capacity.attempts(nodeId)
+  }
+
+  /** Which attempts hold one, given-up ones included. */
+  attemptsOn(nodeId: string): AttemptKey[] {
+    return this.#capacity.attemptsOn(nodeId)
   }
 
   /** Has a task wait. `seq` is its place: the lower one first. Once more for the same task: the newer call counts. */

@@ -1,0 +1,154 @@
+/**
+ * The manager's book of its tasks: everything that follows from where they stand, kept in step with them and rebuilt at
+ * load by the very same functions. Queue, reservations and desired state are never stored, so no crash can leave one of
+ * them behind.
+ */
+import type { TaskEvent, TaskSpec, TaskView } from '../../actors/model.ts'
+import type { DesiredAttempt } from '../../actors/protocol/session.ts'
+import { noStanding, type OpenAttempt, type Standing, standingOf, viewOf } from '../../actors/standing.ts'
+import type { TaskContext } from '../../actors/task.ts'
+import type { HostedActor, Stepped } from '../host/actor.ts'
+import { keys } from '../host/keys.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Desired } from './desired.ts'
+import { type History, loggedEvent } from './history.ts'
+import type { Placement } from './placement.ts'
+
+/** What one commit did to one task, for subscribers: where it stands after it, and each step on the way. */
+export interface News {
+  readonly revision: number
+  task: TaskView
+  readonly events: TaskEvent[]
+}
+
+export interface BookOptions {
+  readonly placement: Placement
+  readonly desired: Desired
+  readonly history: History
+  readonly onNews: (news: News) => void
+}
+
+export class Book {
+  /** What users asked for, of the tasks that are live. */
+  readonly specs = new Map<string, TaskSpec>()
+  readonly #options: BookOptions
+  /** nodeId → taskId → attempt: what is open on each node. */
+  readonly #open = new Map<string, Map<string, number>>()
+  /** The news of units that are being made. */
+  readonly #news = new WeakMap<Turn, Map<string, News>>()
+  /** A place in the queue: grows with each arrival. */
+  #queueSeq = 0
+
+  constructor(options: BookOptions) {
+    this.#options = options
+  }
+
+  /** Tasks with an open attempt on this node, with its number. */
+  openOn(nodeId: string): ReadonlyMap<string, number> {
+    return this.#open.get(nodeId) ?? new Map<string, number>()
+  }
+
+  /** One step of a task: keeps all that is derived in step with it, and writes the log. */
+  onStep(stepped: Stepped, turn: Turn): void {
+    const context = stepped.actor.snapshot.context as TaskContext
+    const before = stepped.before === undefined ? noStanding : standingOf(stepped.before)
+    const after = standingOf(stepped.actor.snapshot)
+    // A pick is reserved before it leaves the queue, so that placement can hold it to its word.
+    this.#moveOnNodes(before.open, after.open, stepped, turn)
+    this.#moveInQueue(context, before, after)
+    if (stepped.event.type === 'Recovered') return
+    const revision = turn.revision()
+    const event: TaskEvent = {
+      revision,
+      taskId: context.taskId,
+      atMs: turn.atMs,
+      event: loggedEvent(stepped.event),
+      from: stepped.from,
+      to: stepped.to,
+      attempt: context.attempt,
+    }
+    this.#options.history.write(turn, event)
+    const task = viewOf(stepped.actor.snapshot, revision)
+    if (after.final) {
+      turn.put(keys.final(revision, context.taskId), new Uint8Array(0))
+      turn.afterwards(() => this.specs.delete(context.taskId))
+    }
+    this.#tell(turn, task, event)
+  }
+
+  /** Steps of one task in one unit are one piece of news, for they have one revision. */
+  #tell(turn: Turn, task: TaskView, event: TaskEvent): void {
+    const pieces = this.#news.get(turn) ?? new Map<string, News>()
+    this.#news.set(turn, pieces)
+    const known = pieces.get(task.id)
+    if (known !== undefined) {
+      known.task = task
+      known.events.push(event)
+      return
+    }
+    const news: News = { revision: event.revision, task, events: [event] }
+    pieces.set(task.id, news)
+    turn.afterwards(() => this.#options.onNews(news))
+  }
+
+  /** A stored task at load. Call in the order in which they began to wait. */
+  load(actor: HostedActor, spec: TaskSpec): void {
+    const context = actor.snapshot.context as TaskContext
+    this.specs.set(context.taskId, spec)
+    const standing = standingOf(actor.snapshot)
+    this.#moveInQueue(context, noStanding, standing)
+    const open = standing.open
+    if (open === undefined) return
+    this.#reserve(open)
+    this.#options.desired.load(open.nodeId, this.#desiredOf(open))
+  }
+
+  #moveInQueue(context: TaskContext, before: Standing, after: Standing): void {
+    if (before.queued === after.queued) return
+    if (!after.queued) {
+      this.#options.placement.dequeue(context.taskId)
+      return
+    }
+    this.#queueSeq += 1
+    const { driver, reserved, constraints } = context
+    this.#options.placement.enqueue(context.taskId, { driver, reserved, constraints }, this.#queueSeq)
+  }
+
+  #moveOnNodes(before: OpenAttempt | undefined, after: OpenAttempt | undefined, stepped: Stepped, turn: Turn): void {
+    const { desired, placement } = this.#options
+    const isSame = before !== undefined && before.attempt === after?.attempt
+    if (before !== undefined && !isSame) {
+      this.#openFor(before.nodeId).delete(before.taskId)
+      // A task that was only given up may still be using what it reserved, until its worker says otherwise.
+      if (!isGivenUp(stepped.event)) placement.release(before.nodeId, before.taskId, before.attempt)
+      desired.remove(turn, before.nodeId, before)
+    }
+    if (after === undefined) return
+    if (!isSame) this.#reserve(after)
+    if (!isSame || before.action !== after.action || before.graceMs !== after.graceMs) {
+      desired.set(turn, after.nodeId, this.#desiredOf(after))
+    }
+  }
+
+  #reserve(open: OpenAttempt): void {
+    this.#openFor(open.nodeId).set(open.taskId, open.attempt)
+    this.#options.placement.reserve(open.nodeId, open.taskId, open.attempt, open.reserved)
+  }
+
+  #openFor(nodeId: string): Map<string, number> {
+    const open = this.#open.get(nodeId) ?? new Map<string, number>()
+    this.#open.set(nodeId, open)
+    return open
+  }
+
+  #desiredOf(open: OpenAttempt): DesiredAttempt {
+    const spec = this.specs.get(open.taskId)
+    if (spec === undefined) throw new Error(`${open.taskId} is live and its spec is not loaded`)
+    const { taskId, attempt, action, graceMs, stopAfterMs } = open
+    return { taskId, attempt, action, graceMs, spec, ...(stopAfterMs === undefined ? {} : { stopAfterMs }) }
+  }
+}
+
+/** A loss that its worker reported has a message; one that was only waited for has none. */
+const isGivenUp = (event: { readonly type: string; readonly message?: string }): boolean =>
+  event.type === 'Lost' && event.message === undefined

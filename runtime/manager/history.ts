@@ -1,0 +1,63 @@
+/** The log of what happened to tasks: written with the steps themselves, read for `explain`, `events` and resumption. */
+import type { TaskEvent } from '../../actors/model.ts'
+import { endOf, keys, logKeyOf, prefixes, revisionOf } from '../host/keys.ts'
+import { decodeRecord, encodeRecord } from '../host/record.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Storage } from '../storage/storage.ts'
+
+export const historyLimits = {
+  /** The most characters of any text in a logged event. */
+  textCharsMax: 2_048,
+} as const
+
+/** Fields that are kept elsewhere (the decision stands with the task) or mean nothing later. */
+const unlogged = new Set(['decision', 'atMs', 'roll'])
+
+/** An event as it is logged: its payload, bounded. Secrets never reach an event: environments stay in the spec. */
+export function loggedEvent(event: { readonly type: string }): TaskEvent['event'] {
+  const entries = Object.entries(event)
+    .filter(([name, value]) => !unlogged.has(name) && value !== undefined)
+    .map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, historyLimits.textCharsMax) : value])
+  return Object.fromEntries(entries) as TaskEvent['event']
+}
+
+export class History {
+  readonly #storage: Storage
+
+  constructor(storage: Storage) {
+    this.#storage = storage
+  }
+
+  /** Adds a transition to the turn that makes it. */
+  write(turn: Turn, event: TaskEvent): void {
+    const index = turn.logged
+    turn.logged += 1
+    turn.put(keys.log(event.revision, index), encodeRecord(event))
+    turn.put(keys.past(event.taskId, event.revision, index), new Uint8Array(0))
+  }
+
+  /** Transitions of a task with `after` < revision ≤ `upTo`, oldest first; only the newest `limit` of them. */
+  async of(taskId: string, range: { after?: number; upTo?: number; limit?: number }): Promise<TaskEvent[]> {
+    const prefix = prefixes.past(taskId)
+    const found: string[] = []
+    const scan = this.#storage.scan({
+      gte: prefix,
+      lt: endOf(prefix),
+      reverse: true,
+      ...(range.limit === undefined ? {} : { limit: range.limit }),
+    })
+    for await (const [key] of scan) {
+      const logKey = logKeyOf(key)
+      const revision = revisionOf(logKey)
+      if (revision > (range.upTo ?? Number.POSITIVE_INFINITY)) continue
+      if (revision <= (range.after ?? -1)) break
+      found.push(logKey)
+    }
+    const events: TaskEvent[] = []
+    for (const logKey of found.reverse()) {
+      const bytes = await this.#storage.get(logKey)
+      if (bytes !== undefined) events.push(decodeRecord(bytes) as TaskEvent)
+    }
+    return events
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * The manager's nodes: registration, liveness, and what each means for placement and for the tasks on them.
+ */
+import type { NodeRegistration, NodeView } from '../../actors/model.ts'
+import { type NodeContext, nodeStanding } from '../../actors/node.ts'
+import type { ActorHost, HostedActor, Stepped } from '../host/actor.ts'
+import { keys, prefixes } from '../host/keys.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Book } from './book.ts'
+import type { Liveness } from './liveness.ts'
+import type { Placement } from './placement.ts'
+
+export interface NodesOptions {
+  readonly host: ActorHost
+  readonly book: Book
+  readonly placement: Placement
+  readonly liveness: Liveness
+}
+
+export class Nodes {
+  readonly #options: NodesOptions
+
+  constructor(options: NodesOptions) {
+    this.#options = options
+  }
+
+  get(nodeId: string): HostedActor | undefined {
+    return this.#options.host.actors.get(keys.nodeRecord(nodeId))
+  }
+
+  /** The node that goes by this name. */
+  named(name: string): HostedActor | undefined {
+    for (const actor of this.all()) if (registrationOf(actor).name === name) return actor
+    return undefined
+  }
+
+  *all(): Generator<HostedActor> {
+    for (const actor of this.#options.host.actors.values()) if (actor.kind === 'node') yield actor
+  }
+
+  /** A worker has said Hello: its node is Ready, and the tasks on it are within reach again. */
+  register(turn: Turn, registration: NodeRegistration): void {
+    const { host, book, liveness } = this.#options
+    const address = keys.nodeRecord(registration.nodeId)
+    if (!host.actors.has(address)) host.create(turn, address, 'node', { registration })
+    turn.tell(address, { type: 'Registered', registration } as { type: string })
+    liveness.renew(registration.nodeId)
+    for (const taskId of book.openOn(registration.nodeId).keys()) turn.tell(keys.task(taskId), { type: 'NodeReturned' })
+  }
+
+  /** A message came from it. */
+  heardFrom(nodeId: string): void {
+    const { host, liveness } = this.#options
+    const wasLate = liveness.isLate(nodeId)
+    liveness.renew(nodeId)
+    if (wasLate) host.tell(keys.nodeRecord(nodeId), { type: 'HeardFrom' })
+  }
+
+  /** One step of a node: what it means for placement and for its tasks. */
+  onStep({ actor, before }: Stepped, turn: Turn): void {
+    const { registration } = actor.snapshot.context as NodeContext
+    const { state } = this.load(actor)
+    const wentDown = state === 'Down' && before !== undefined && nodeStanding(before.value).state !== 'Down'
+    if (!wentDown) return
+    for (const taskId of this.#options.book.openOn(registration.nodeId).keys()) {
+      turn.tell(keys.task(taskId), { type: 'NodeUnreachable' })
+    }
+  }
+
+  /** Tells placement what is true of the node now. */
+  load(actor: HostedActor): ReturnType<typeof nodeStanding> {
+    const { registration } = actor.snapshot.context as NodeContext
+    const standing = nodeStanding(actor.snapshot.value)
+    const { nodeId, name, resources, labels, drivers } = registration
+    this.#options.placement.setNode({ nodeId, name, ...standing, offered: resources, labels, drivers })
+    return standing
+  }
+
+  /** Another worker takes over the name of a node that is gone and holds nothing. Returns why it may not. */
+  yieldName(registration: NodeRegistration): string | undefined {
+    const holder = this.named(registration.name)
+    if (holder === undefined) return undefined
+    const { nodeId } = registrationOf(holder)
+    if (nodeId === registration.nodeId) return undefined
+    const isGone = nodeStanding(holder.snapshot.value).state === 'Down'
+    if (isGone && this.#options.book.openOn(nodeId).size === 0) {
+      this.#options.host.run((turn) => this.remove(turn, nodeId))
+      return undefined
+    }
+    return `the name ${registration.name} belongs to another node (${nodeId}); give this worker another one with --name`
+  }
+
+  /** Forgets a node for good. */
+  remove(turn: Turn, nodeId: string): void {
+    const { host, placement, liveness } = this.#options
+    host.actors.delete(keys.nodeRecord(nodeId))
+    turn.del(keys.nodeRecord(nodeId))
+    placement.removeNode(nodeId)
+    liveness.forget(nodeId)
+  }
+
+  views(): NodeView[] {
+    const views: NodeView[] = []
+    for (const actor of this.all()) {
+      const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
+      const { placement } = this.#options
+      views.push({
+        id: nodeId,
+        name,
+        ...nodeStanding(actor.snapshot.value),
+        offered: { ...resources },
+        reserved: { ...(placement.node(nodeId)?.reserved ?? { cpus: 0, memoryBytes: 0 }) },
+        tasks: placement.attempts(nodeId),
+        labels: { ...labels },
+        drivers: { ...drivers },
+      })
+    }
+    return views.sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+}
+
+export const registrationOf = (actor: HostedActor): NodeRegistration =>
+  (actor.snapshot.context as NodeContext).registration
+
+/** The nodeId in a node's address. */
+export const nodeIdOf = (address: string): string => address.slice(prefixes.node.length)

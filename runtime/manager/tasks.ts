@@ -1,0 +1,249 @@
+/**
+ * What clients may ask about and do to tasks. Whatever it answers is durable: questions are answered from memory, but
+ * only after the flush of all that memory holds.
+ */
+import { modelLimits, type TaskSpec, type TaskView } from '../../actors/model.ts'
+import { checkSpec } from '../../actors/policies.ts'
+import type { ClientReplies } from '../../actors/protocol/client.ts'
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import { viewOf } from '../../actors/standing.ts'
+import type { TaskContext } from '../../actors/task.ts'
+import type { Clock } from '../clock.ts'
+import type { ActorHost, HostedActor } from '../host/actor.ts'
+import type { Journal } from '../host/journal.ts'
+import { endOf, keys, prefixes } from '../host/keys.ts'
+import { readActor } from '../host/load.ts'
+import { decodeRecord, encodeRecord } from '../host/record.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Storage } from '../storage/storage.ts'
+import type { Book } from './book.ts'
+import type { History } from './history.ts'
+import type { Placement } from './placement.ts'
+
+export const taskQueryLimits = {
+  /** Final tasks in the scope `recent`. */
+  recentFinalMax: 50,
+  /** Transitions in an explanation. */
+  explainedEventsMax: 50,
+  /** Ids named in the refusal of a prefix that fits several. */
+  ambiguousNamedMax: 5,
+} as const
+
+export interface TasksOptions {
+  readonly storage: Storage
+  readonly journal: Journal
+  readonly host: ActorHost
+  readonly book: Book
+  readonly history: History
+  readonly placement: Placement
+  readonly clock: Clock
+}
+
+/** Maps and lists compare by their bytes once keys are in order. */
+function sameSpec(a: TaskSpec, b: TaskSpec): boolean {
+  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b))
+}
+
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered)
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, ordered(field)]))
+}
+
+export class Tasks {
+  readonly #options: TasksOptions
+  /** Submissions under way, by id: a second of the same id waits for the first. */
+  readonly #submitting = new Map<string, Promise<unknown>>()
+
+  constructor(options: TasksOptions) {
+    this.#options = options
+  }
+
+  /** Throws `Invalid`, `Conflict`, `Overloaded`, `StorageFailed`. */
+  async submit(taskId: string, spec: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
+    const before = this.#submitting.get(taskId)
+    const mine = (async () => {
+      await before?.catch(() => undefined)
+      return this.#submit(taskId, spec)
+    })()
+    this.#submitting.set(taskId, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#submitting.get(taskId) === mine) this.#submitting.delete(taskId)
+    }
+  }
+
+  async #submit(taskId: string, spec: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
+    const { journal, host, book } = this.#options
+    journal.admit()
+    const wrong = checkSpec(spec)
+    if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
+    const bytes = encodeRecord(spec)
+    if (bytes.length > modelLimits.specBytesMax) {
+      const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
+      throw new TroupeError('Invalid', message)
+    }
+    const known = book.specs.get(taskId) ?? (await this.specOf(taskId))
+    if (known !== undefined) {
+      if (!sameSpec(known, spec)) {
+        throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
+      }
+      return { existing: true, task: await this.view(taskId) }
+    }
+    const actor = await this.#commit((turn) => {
+      book.specs.set(taskId, spec)
+      turn.put(keys.spec(taskId), bytes)
+      return host.create(turn, keys.task(taskId), 'task', { taskId, spec, atMs: turn.atMs })
+    })
+    return { existing: false, task: actor.view }
+  }
+
+  /** Runs a turn, and answers with where its task stands at its end, once that is durable. */
+  #commit(body: (turn: Turn) => HostedActor): Promise<{ view: TaskView }> {
+    const { host, journal } = this.#options
+    return new Promise((resolve, reject) => {
+      const forget = journal.onFailed(() => {
+        reject(new TroupeError('StorageFailed', 'the store could not save, and nothing was done; try again shortly'))
+      })
+      let view: TaskView | undefined
+      const actor = host.run((turn) => {
+        turn.finally(() => {
+          forget()
+          resolve({ view: view as TaskView })
+        })
+        return body(turn)
+      })
+      view = viewOf(actor.snapshot, actor.revision)
+    })
+  }
+
+  /** Throws `NotFound`, `Ambiguous`, `Conflict` (it is not final yet), and what `submit` throws. */
+  async rerun(prefix: string, newTaskId: string): Promise<{ existing: boolean; task: TaskView }> {
+    const taskId = await this.resolve(prefix)
+    const view = await this.view(taskId)
+    if (view.finishedAtMs === null) throw new TroupeError('Conflict', `${taskId} is still ${view.state}; stop it first`)
+    const spec = await this.specOf(taskId)
+    if (spec === undefined) throw new TroupeError('NotFound', `the specification of ${taskId} is gone`)
+    return this.submit(newTaskId, { ...spec, rerunOf: taskId })
+  }
+
+  async stop(prefix: string, graceMs: number | undefined): Promise<{ alreadyFinal: boolean; task: TaskView }> {
+    this.#options.journal.admit()
+    const taskId = await this.resolve(prefix)
+    const address = keys.task(taskId)
+    const actor = this.#options.host.actors.get(address)
+    if (actor === undefined) return { alreadyFinal: true, task: await this.view(taskId) }
+    const { view } = await this.#commit((turn) => {
+      turn.tell(address, { type: 'Stop', ...(graceMs === undefined ? {} : { graceMs }) } as { type: string })
+      return actor
+    })
+    return { alreadyFinal: false, task: view }
+  }
+
+  /** The whole id of the one task whose id begins so. Throws `NotFound`, `Ambiguous`. */
+  async resolve(prefix: string): Promise<string> {
+    const { host, storage } = this.#options
+    if (host.actors.has(keys.task(prefix))) return prefix
+    const found: string[] = []
+    const start = keys.task(prefix)
+    const limit = taskQueryLimits.ambiguousNamedMax + 1
+    for await (const [key] of storage.scan({ gte: start, lt: endOf(start), limit })) {
+      found.push(key.slice(prefixes.task.length))
+    }
+    if (found.includes(prefix)) return prefix
+    const [first] = found
+    if (first === undefined) {
+      throw new TroupeError('NotFound', `there is no task ${prefix}; "troupe status --all" lists them`)
+    }
+    if (found.length === 1) return first
+    const named = found.slice(0, taskQueryLimits.ambiguousNamedMax).join(', ')
+    throw new TroupeError(
+      'Ambiguous',
+      `${prefix} fits several tasks (${named}${found.length === limit ? ', …' : ''}); give more of the id`,
+    )
+  }
+
+  /** Where a task stands. Throws `NotFound`, or `Internal` for a record that cannot be read. */
+  async view(taskId: string): Promise<TaskView> {
+    const actor = this.#options.host.actors.get(keys.task(taskId))
+    if (actor !== undefined) return viewOf(actor.snapshot, actor.revision)
+    const bytes = await this.#options.storage.get(keys.task(taskId))
+    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    return this.#stored(taskId, bytes)
+  }
+
+  #stored(taskId: string, bytes: Uint8Array): TaskView {
+    try {
+      const { snapshot, record } = readActor(keys.task(taskId), 'task', bytes)
+      return viewOf(snapshot, record.revision)
+    } catch (error) {
+      throw new TroupeError('Internal', `the record of task ${taskId} cannot be read: ${(error as Error).message}`)
+    }
+  }
+
+  /** What is live, and the last that ended, newest first. */
+  async recent(): Promise<TaskView[]> {
+    const live = [...this.#options.host.actors.values()]
+      .filter((actor) => actor.kind === 'task')
+      .map((actor) => viewOf(actor.snapshot, actor.revision))
+    const scan = this.#options.storage.scan({
+      gte: prefixes.final,
+      lt: endOf(prefixes.final),
+      reverse: true,
+      limit: taskQueryLimits.recentFinalMax,
+    })
+    const ended: TaskView[] = []
+    for await (const [key] of scan) ended.push(await this.view(key.slice(key.lastIndexOf('/') + 1)))
+    const seen = new Set(live.map(({ id }) => id))
+    return [...live, ...ended.filter(({ id }) => !seen.has(id))].sort((a, b) => b.createdAtMs - a.createdAtMs)
+  }
+
+  /** A page of all tasks in the order of their ids. */
+  async page(after: string | undefined, limit: number): Promise<{ items: TaskView[]; next?: string }> {
+    const items: TaskView[] = []
+    const { storage, host } = this.#options
+    const from = after === undefined ? { gte: prefixes.task } : { gt: keys.task(after) }
+    for await (const [key, bytes] of storage.scan({ ...from, lt: endOf(prefixes.task), limit })) {
+      const taskId = key.slice(prefixes.task.length)
+      const actor = host.actors.get(key)
+      items.push(actor === undefined ? this.#stored(taskId, bytes) : viewOf(actor.snapshot, actor.revision))
+    }
+    const last = items.at(-1)
+    return items.length === limit && last !== undefined ? { items, next: last.id } : { items }
+  }
+
+  async specOf(taskId: string): Promise<TaskSpec | undefined> {
+    const live = this.#options.book.specs.get(taskId)
+    if (live !== undefined) return live
+    const bytes = await this.#options.storage.get(keys.spec(taskId))
+    return bytes === undefined ? undefined : (decodeRecord(bytes) as TaskSpec)
+  }
+
+  /** Why a task is where it is. */
+  async explain(prefix: string): Promise<Omit<ClientReplies['Explanation'], 'type' | 'req'>> {
+    const { host, placement, history, clock } = this.#options
+    const taskId = await this.resolve(prefix)
+    const actor = host.actors.get(keys.task(taskId))
+    const bytes = actor === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
+    const snapshot = actor?.snapshot ?? readActor(keys.task(taskId), 'task', bytes as Uint8Array).snapshot
+    const context = snapshot.context as TaskContext
+    const spec = await this.specOf(taskId)
+    if (spec === undefined) throw new TroupeError('Internal', `the specification of ${taskId} is gone`)
+    return {
+      task: await this.view(taskId),
+      spec: masked(spec),
+      decision: placement.verdict(taskId, clock.nowMs()) ?? context.decision ?? null,
+      attempts: [...context.attempts],
+      events: await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax }),
+      timers: (actor?.timers.stored() ?? []).map(({ event, dueAtMs }) => ({ event: event.type, dueAtMs })),
+    }
+  }
+}
+
+/** Values of the environment may be secrets; their names are not. */
+function masked(spec: TaskSpec): TaskSpec {
+  if (spec.env === undefined) return spec
+  return { ...spec, env: Object.fromEntries(Object.keys(spec.env).map((name) => [name, '***'])) }
+}

@@ -1,0 +1,124 @@
+/**
+ * One worker's session, seen by its manager: desired state goes down complete first and then in deltas, statuses are
+ * acknowledged after the flush, heartbeats are answered.
+ */
+import type { AttemptKey, AttemptStatus } from '../../actors/model.ts'
+import type { DesiredAttempt, ManagerMessage } from '../../actors/protocol/session.ts'
+import type { Connection } from '../../transport/transport.ts'
+import { Channel } from './channel.ts'
+import type { DesiredChange } from './desired.ts'
+
+export const sessionLimits = {
+  /** Attempts in one part of a complete desired state; bounds a frame by what a spec may weigh. */
+  desiredPartBytesMax: 1_024 * 1_024,
+} as const
+
+export interface WorkerSessionOptions {
+  readonly connection: Connection
+  readonly nodeId: string
+  readonly name: string
+  readonly incarnation: string
+  readonly sessionId: string
+  readonly epoch: number
+  readonly onRefused: (message: { readonly type: string }, error: Error) => void
+}
+
+export class WorkerSession {
+  readonly nodeId: string
+  readonly name: string
+  readonly incarnation: string
+  readonly sessionId: string
+  readonly channel: Channel<ManagerMessage>
+  /** Its Hello has been stored and it was welcomed. */
+  welcomed = false
+  #seq = 0
+  #set = new Map<string, DesiredAttempt>()
+  #remove = new Map<string, AttemptKey>()
+  #scheduled = false
+
+  constructor(options: WorkerSessionOptions) {
+    this.nodeId = options.nodeId
+    this.name = options.name
+    this.incarnation = options.incarnation
+    this.sessionId = options.sessionId
+    this.channel = new Channel({
+      connection: options.connection,
+      epoch: () => options.epoch,
+      onRefused: options.onRefused,
+    })
+  }
+
+  /** The whole desired state, in parts that fit a frame. Deltas go on from it. */
+  sendComplete(attempts: readonly DesiredAttempt[]): void {
+    this.#set.clear()
+    this.#remove.clear()
+    this.#seq += 1
+    let part: DesiredAttempt[] = []
+    let bytes = 0
+    for (const attempt of attempts) {
+      const size = roughBytes(attempt)
+      if (part.length > 0 && bytes + size > sessionLimits.desiredPartBytesMax) {
+        this.#sendPart(part, false)
+        part = []
+        bytes = 0
+      }
+      part.push(attempt)
+      bytes += size
+    }
+    this.#sendPart(part, true)
+  }
+
+  /** A durable change; those of one turn go as one delta. */
+  change({ set, remove }: DesiredChange): void {
+    if (!this.welcomed) return
+    if (set !== undefined) {
+      this.#set.set(nameOf(set), set)
+      this.#remove.delete(nameOf(set))
+    }
+    if (remove !== undefined) {
+      this.#set.delete(nameOf(remove))
+      this.#remove.set(nameOf(remove), remove)
+    }
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(() => this.#sendDelta())
+  }
+
+  acknowledge(statuses: readonly AttemptStatus[]): void {
+    const attempts = statuses.map(({ taskId, attempt, seq, end }) => ({
+      taskId,
+      attempt,
+      seq,
+      ended: end !== undefined,
+    }))
+    this.channel.send({ type: 'StatusAck', attempts })
+  }
+
+  #sendPart(set: DesiredAttempt[], last: boolean): void {
+    this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, set, remove: [] })
+  }
+
+  #sendDelta(): void {
+    this.#scheduled = false
+    if (this.#set.size + this.#remove.size === 0) return
+    this.#seq += 1
+    this.channel.send({
+      type: 'Desired',
+      seq: this.#seq,
+      complete: false,
+      last: true,
+      set: [...this.#set.values()],
+      remove: [...this.#remove.values()],
+    })
+    this.#set = new Map()
+    this.#remove = new Map()
+  }
+}
+
+const nameOf = (key: AttemptKey): string => `${key.taskId}.${key.attempt}`
+
+/** What a spec weighs, roughly: its texts. */
+function roughBytes({ spec }: DesiredAttempt): number {
+  const texts = [...(spec.command ?? []), ...(spec.entrypoint ?? []), ...Object.entries(spec.env ?? {}).flat()]
+  return texts.reduce((bytes, text) => bytes + text.length, 512)
+}

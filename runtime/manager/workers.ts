@@ -1,0 +1,275 @@
+/**
+ * The sessions with all workers: who is let in, what their statuses mean, and what happens when two claim to be one node.
+ */
+import type { AttemptStatus } from '../../actors/model.ts'
+import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
+import { type WorkerMessage, type WorkerMessages, workerMessages } from '../../actors/protocol/session.ts'
+import { impliedEvents } from '../../actors/reconcile.ts'
+import { pathOf } from '../../actors/step.ts'
+import type { TaskContext } from '../../actors/task.ts'
+import type { Connection } from '../../transport/transport.ts'
+import type { Clock } from '../clock.ts'
+import type { ActorHost } from '../host/actor.ts'
+import type { Journal } from '../host/journal.ts'
+import { keys } from '../host/keys.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Logger } from '../logger.ts'
+import type { Random } from '../random.ts'
+import type { Book } from './book.ts'
+import { createDoor } from './channel.ts'
+import type { Desired } from './desired.ts'
+import type { Liveness } from './liveness.ts'
+import type { Nodes } from './nodes.ts'
+import type { Outputs } from './outputs.ts'
+import type { Placement } from './placement.ts'
+import { WorkerSession } from './worker-session.ts'
+
+type Hello = WorkerMessages['WorkerHello']
+
+export const workerLimits = {
+  /** How long an old session of a node may take to prove that it is alive before a new one takes its place. */
+  contestMs: 1_000,
+} as const
+
+export interface WorkersOptions {
+  readonly identity: { readonly clusterId: string; readonly epoch: number }
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  readonly host: ActorHost
+  readonly journal: Journal
+  readonly book: Book
+  readonly desired: Desired
+  readonly nodes: Nodes
+  readonly placement: Placement
+  readonly liveness: Liveness
+  readonly outputs: Outputs
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export class Workers {
+  readonly #options: WorkersOptions
+  readonly #door = createDoor(workerMessages)
+  readonly #sessions = new Map<string, WorkerSession>()
+  /** Called once when an old session answers a contest. */
+  readonly #contested = new Map<WorkerSession, () => void>()
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    options.desired.onChange = (nodeId, change) => this.#sessions.get(nodeId)?.change(change)
+  }
+
+  session(nodeId: string): WorkerSession | undefined {
+    const session = this.#sessions.get(nodeId)
+    return session?.welcomed ? session : undefined
+  }
+
+  /** A connection whose first message was a Hello of a worker, with the messages that came behind it. */
+  accept(connection: Connection, hello: Hello): void {
+    const { identity, random, logger } = this.#options
+    const { nodeId, name } = hello.node
+    const session = new WorkerSession({
+      connection,
+      nodeId,
+      name,
+      incarnation: hello.incarnation,
+      sessionId: random.id(16),
+      epoch: identity.epoch,
+      onRefused: (message, error) =>
+        logger.error(`a ${message.type} for ${name} could not be sent`, { error: error.message }),
+    })
+    connection.onFrame = (frame) => this.#onFrame(session, frame)
+    connection.onClose = (code, reason) => this.#onClose(session, code, reason)
+    const refusal = this.#refusalOf(hello)
+    if (refusal !== undefined) {
+      this.#refuse(session, refusal.code, refusal.message, refusal.retryable)
+      return
+    }
+    const rival = this.#sessions.get(nodeId)
+    if (rival === undefined || rival.incarnation === hello.incarnation || rival.channel.closed) {
+      this.#admit(session, hello)
+    } else {
+      this.#contest(rival, session, hello)
+    }
+  }
+
+  close(): void {
+    for (const session of this.#sessions.values())
+      session.channel.close(closeCodes.goingAway, 'the manager is stopping')
+  }
+
+  #refusalOf(hello: Hello): TroupeError | undefined {
+    const { identity, host, nodes } = this.#options
+    if (hello.clusterId !== undefined && hello.clusterId !== identity.clusterId) {
+      const message = `this worker belongs to cluster ${hello.clusterId} and this manager is of ${identity.clusterId}; dial its own manager, or give the worker a new --data-dir`
+      return new TroupeError('Conflict', message)
+    }
+    const ahead = hello.attempts.find(({ taskId, attempt }) => {
+      const actor = host.actors.get(keys.task(taskId))
+      return actor !== undefined && (actor.snapshot.context as TaskContext).attempt < attempt
+    })
+    if (hello.highestEpoch > identity.epoch || ahead !== undefined) {
+      const message = `this worker has seen later history (epoch ${hello.highestEpoch}, this manager's is ${identity.epoch}); the manager's folder was wiped or restored`
+      return new TroupeError('LostHistory', message)
+    }
+    const taken = nodes.yieldName(hello.node)
+    return taken === undefined ? undefined : new TroupeError('Conflict', taken)
+  }
+
+  #refuse(session: WorkerSession, code: string, message: string, retryable: boolean): void {
+    this.#options.logger.warn(`refused worker ${session.name}: ${message}`)
+    session.channel.send({ type: 'Refused', code, message, retryable })
+    session.channel.close(closeCodes.refused, message.slice(0, 120))
+  }
+
+  /** Asks the old session for a sign of life; who has none has lost its place. */
+  #contest(rival: WorkerSession, session: WorkerSession, hello: Hello): void {
+    const settle = (rivalLives: boolean) => {
+      cancel()
+      this.#contested.delete(rival)
+      if (session.channel.closed) return
+      if (rivalLives) {
+        const message =
+          'another worker with the same data folder is connected; stop it, or give this one its own --data-dir'
+        this.#refuse(session, 'Conflict', message, true)
+      } else {
+        this.#admit(session, hello)
+      }
+    }
+    const cancel = this.#options.clock.setTimer(() => settle(false), workerLimits.contestMs)
+    this.#contested.get(rival)?.()
+    this.#contested.set(rival, () => settle(true))
+    rival.channel.send({ type: 'Ping' })
+  }
+
+  #admit(session: WorkerSession, hello: Hello): void {
+    const { host, nodes, identity, heartbeatMs, leaseMs, desired, logger } = this.#options
+    const before = this.#sessions.get(session.nodeId)
+    this.#sessions.set(session.nodeId, session)
+    before?.channel.close(closeCodes.replaced, 'another session of this node has taken its place')
+    host.run((turn) => {
+      nodes.register(turn, hello.node)
+      this.#account(hello)
+      turn.finally(() => {
+        if (this.#sessions.get(session.nodeId) !== session || session.channel.closed) return
+        session.channel.send({
+          type: 'Welcome',
+          clusterId: identity.clusterId,
+          sessionId: session.sessionId,
+          epoch: identity.epoch,
+          heartbeatMs,
+          leaseMs,
+        })
+        session.welcomed = true
+        session.sendComplete(desired.complete(session.nodeId))
+        logger.info(`node ${session.name} is ready`)
+      })
+    })
+    this.#take(session, hello.attempts)
+  }
+
+  /**
+   * What the worker holds and the tasks have given up still uses its machine, and what it no longer holds does not:
+   * reservations follow its word.
+   */
+  #account(hello: Hello): void {
+    const { placement, book } = this.#options
+    const { nodeId } = hello.node
+    const open = book.openOn(nodeId)
+    const holds = new Set<string>()
+    for (const { taskId, attempt, reserved, end } of hello.attempts) {
+      if (end !== undefined) continue
+      holds.add(`${taskId}.${attempt}`)
+      if (open.get(taskId) !== attempt) placement.reserve(nodeId, taskId, attempt, reserved)
+    }
+    for (const key of placement.attemptsOn(nodeId)) {
+      const isOpen = open.get(key.taskId) === key.attempt
+      if (!isOpen && !holds.has(`${key.taskId}.${key.attempt}`)) placement.release(nodeId, key.taskId, key.attempt)
+    }
+  }
+
+  #onFrame(session: WorkerSession, frame: unknown): void {
+    if (this.#sessions.get(session.nodeId) !== session) return
+    const messages = session.channel.read(frame, this.#door, true)
+    if (messages === undefined) return
+    this.#options.nodes.heardFrom(session.nodeId)
+    for (const message of messages) this.#onMessage(session, message as WorkerMessage)
+  }
+
+  #onMessage(session: WorkerSession, message: WorkerMessage): void {
+    switch (message.type) {
+      case 'Heartbeat':
+        session.channel.send({ type: 'HeartbeatAck', seq: message.seq })
+        break
+      case 'Status':
+        this.#take(session, message.attempts)
+        break
+      case 'DriversChanged': {
+        const event = { type: 'DriversChanged', drivers: message.drivers }
+        this.#options.host.tell(keys.nodeRecord(session.nodeId), event)
+        break
+      }
+      case 'DesiredGap':
+        session.sendComplete(this.#options.desired.complete(session.nodeId))
+        break
+      case 'Pong':
+        this.#contested.get(session)?.()
+        break
+      case 'LogData':
+      case 'LogEnded':
+        this.#options.outputs.onWorker(session, message)
+        break
+      case 'WorkerHello':
+        session.channel.close(closeCodes.protocol, 'a Hello comes once, and first')
+        break
+    }
+  }
+
+  /** Statuses: each implies the steps that its task has not taken; acknowledged once they are durable. */
+  #take(session: WorkerSession, statuses: readonly AttemptStatus[]): void {
+    if (statuses.length === 0) return
+    try {
+      this.#options.journal.admit()
+    } catch {
+      // The disk is behind: this worker is read again once it has caught up. It sends what was not acknowledged again.
+      const { connection } = session.channel
+      connection.pause()
+      void this.#options.journal.settled().then(() => {
+        connection.resume()
+        if (!this.#options.journal.failed) this.#take(session, statuses)
+      })
+      return
+    }
+    for (const status of statuses) {
+      this.#options.host.run((turn) => {
+        this.#imply(turn, session.nodeId, status)
+        turn.finally(() => session.acknowledge([status]))
+      })
+    }
+  }
+
+  #imply(turn: Turn, nodeId: string, status: AttemptStatus): void {
+    const { host, placement, book } = this.#options
+    const address = keys.task(status.taskId)
+    const actor = host.actors.get(address)
+    const isOpen = book.openOn(nodeId).get(status.taskId) === status.attempt
+    // The word of a node counts for its own attempts only.
+    if (actor !== undefined && isOpen) {
+      const context = actor.snapshot.context as TaskContext
+      for (const event of impliedEvents(context, pathOf(actor.snapshot.value), status)) turn.tell(address, event)
+    } else if (status.end !== undefined) {
+      placement.release(nodeId, status.taskId, status.attempt)
+    }
+  }
+
+  #onClose(session: WorkerSession, code: number, reason: string): void {
+    session.channel.ended()
+    this.#contested.delete(session)
+    if (this.#sessions.get(session.nodeId) !== session) return
+    this.#sessions.delete(session.nodeId)
+    this.#options.liveness.disconnected(session.nodeId)
+    this.#options.outputs.onWorkerGone(session)
+    this.#options.logger.info(`node ${session.name} is disconnected`, { code, reason })
+  }
+}
