@@ -1,0 +1,62 @@
+/** How a command reaches its manager. */
+import type { Command } from 'commander'
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import type { Client } from '../client/client.ts'
+import type { Link } from '../client/link.ts'
+import { silentLogger } from '../logger.ts'
+import { type AddressFlags, defaultAddress, defaultDataDir, findTarget } from './address.ts'
+import type { Cli } from './command.ts'
+
+/** Adds the flags that every command with a manager understands. */
+export function withConnection(command: Command): Command {
+  return command
+    .option('--addr <address>', `the manager's address (env TROUPE_ADDR, default ${defaultAddress})`)
+    .option('--token <token>', `the manager's token (env TROUPE_TOKEN, default: the one in <data-dir>/token)`)
+    .option('--data-dir <folder>', `where to look for the token (env TROUPE_DATA_DIR, default ${defaultDataDir})`)
+}
+
+/** Connects, with sentences that say what to do when nobody answers or the token is wrong. */
+export async function connect(cli: Cli, flags: AddressFlags): Promise<Client> {
+  const { io } = cli
+  const { url, token, tokenHint } = findTarget(flags, io.env, io.cwd)
+  const [{ connectClient }, transport] = await Promise.all([import('../client/client.ts'), io.loadTransport()])
+  try {
+    const { clock, random } = io
+    return await connectClient({ transport, url, token, clock, random, logger: silentLogger })
+  } catch (error) {
+    throw explained(error, url, tokenHint)
+  }
+}
+
+/** Does something with a connection, and ends it whatever happens. */
+export async function withClient<T>(cli: Cli, flags: AddressFlags, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = await connect(cli, flags)
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}
+
+/** A connection that comes back by itself; says on stderr when it went and when it is back. */
+export async function openCliLink(cli: Cli, flags: AddressFlags): Promise<Link> {
+  const { openLink } = await import('../client/link.ts')
+  const { output, io } = cli
+  return openLink({
+    connect: () => connect(cli, flags),
+    clock: io.clock,
+    random: io.random,
+    onLost: () => output.note('troupe: the connection to the manager was lost; trying again for 30 s'),
+    onBack: () => output.note('troupe: connected again'),
+  })
+}
+
+function explained(error: unknown, url: string, tokenHint: string): unknown {
+  if (!(error instanceof TroupeError)) return error
+  if (error.code === 'Unauthorized')
+    return new TroupeError('Unauthorized', `${error.message} ${tokenHint}`, { cause: error })
+  if (error.code !== 'Unavailable') return error
+  const named = error.message.includes(new URL(url).host) ? error.message : `${url}: ${error.message}`
+  const next = 'Start one with "troupe up", or say where it is with --addr or TROUPE_ADDR.'
+  return new TroupeError('Unavailable', `${named} ${next}`, { cause: error })
+}

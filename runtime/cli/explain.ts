@@ -1,0 +1,134 @@
+/** `troupe explain ID` */
+import type { Command } from 'commander'
+import type { AttemptSummary, PlacementDecision, TaskEvent } from '../../actors/model.ts'
+import type { ClientReplies } from '../../actors/protocol/client.ts'
+import type { AddressFlags } from './address.ts'
+import { type Cli, newCommand } from './command.ts'
+import { withClient, withConnection } from './connection.ts'
+import { formatAge, formatDuration } from './duration.ts'
+import { eventText } from './event-line.ts'
+import { formatSize } from './size.ts'
+import { printable, tableLines } from './table.ts'
+import { detailOf } from './task-row.ts'
+
+type Explanation = ClientReplies['Explanation']
+
+interface ExplainFlags extends AddressFlags {
+  readonly json?: boolean
+}
+
+export function buildExplain(cli: Cli): Command {
+  const command = newCommand(
+    'explain',
+    'Says why a task is where it is: nodes considered, attempts, timers, last events.',
+  )
+    .argument('<id>', 'the task; its id may be cut to a beginning that is clear')
+    .option('--json', 'one JSON object')
+  return withConnection(command).action(async (id: string, flags: ExplainFlags) => {
+    const explanation = await withClient(cli, flags, (client) => client.explain(id))
+    if (flags.json) {
+      const { type: _type, req: _req, ...rest } = explanation
+      cli.output.line(JSON.stringify(rest, null, 2))
+      return
+    }
+    for (const line of explanationLines(explanation, cli.io.clock.nowMs())) cli.output.line(line)
+  })
+}
+
+/** The page for people. `nowMs` is this machine's; ages are as good as the two clocks agree. */
+export function explanationLines(explanation: Explanation, nowMs: number): string[] {
+  const { task, decision, attempts, events, timers } = explanation
+  return [
+    ...headLines(explanation, nowMs),
+    ...section('Placement', decision ? decisionLines(decision, nowMs) : ['none was tried yet']),
+    ...section('Attempts', attempts.length > 0 ? attemptLines(attempts, decision, nowMs) : ['none yet']),
+    ...section(
+      'Timers',
+      timers.map(({ event, dueAtMs }) => `${event} in ${formatDuration(dueAtMs - nowMs)}`),
+    ),
+    ...section('Last events', eventLines(events)),
+    ...nextStep(task),
+  ]
+}
+
+const section = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
+
+function headLines({ task, spec }: Explanation, nowMs: number): string[] {
+  const detail = detailOf(task)
+  const reason = task.outcome !== null && task.reason && !detail.includes(task.reason) ? task.reason : undefined
+  const what = [task.driver, task.image, ...task.command.map(quoted)].filter(Boolean).join(' ')
+  const restart = spec.restart?.policy ?? 'never'
+  const rows: [string, string | undefined][] = [
+    ['Task', task.name === task.id ? task.id : `${task.id} (${task.name})`],
+    ['State', detail ? `${task.state}: ${detail}` : task.state],
+    ['Reason', reason],
+    ['Runs', what],
+    ['Node', task.node ?? 'none yet'],
+    [
+      'Asks for',
+      `${task.reserved.cpus} cpus, ${formatSize(task.reserved.memoryBytes)}${spec.cpus || spec.memoryBytes ? '' : ' (default, not enforced)'}`,
+    ],
+    ['Constraints', spec.constraints?.join(', ')],
+    ['Restart', task.restarts > 0 ? `${restart}, ${task.restarts} so far` : restart],
+    ['Rerun of', task.rerunOf ?? undefined],
+    ['Created', `${new Date(task.createdAtMs).toISOString()} (${formatAge(nowMs - task.createdAtMs)} ago)`],
+  ]
+  return rows.flatMap(([name, text]) => (text ? [`${`${name}:`.padEnd(13)}${printable(text)}`] : []))
+}
+
+const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+
+function decisionLines(decision: PlacementDecision, nowMs: number): string[] {
+  const { scheduler, picked, scores, refusals, considered, why, atMs } = decision
+  const verdict =
+    picked === undefined ? `no node was fit: ${why ?? 'none is registered'}` : `picked ${nameOf(decision, picked)}`
+  const nodes = `${considered} node${considered === 1 ? '' : 's'} considered`
+  const lines = [printable(`${verdict} (${scheduler}, ${nodes}, ${formatAge(nowMs - atMs)} ago)`)]
+  const sorted = [...scores].sort((a, b) => a.cost - b.cost)
+  for (const { nodeId, name, cost } of sorted) {
+    lines.push(printable(`${nodeId === picked ? '*' : ' '} ${name}  cost ${Math.round(cost * 1_000) / 1_000}`))
+  }
+  for (const { name, why: refusal } of refusals) lines.push(`- ${printable(`${name}: ${refusal}`)}`)
+  const left = considered - scores.length - refusals.length
+  if (left > 0) lines.push(`… and ${left} more`)
+  return lines
+}
+
+function nameOf({ scores }: PlacementDecision, nodeId: string): string {
+  return scores.find((score) => score.nodeId === nodeId)?.name ?? nodeId
+}
+
+function attemptLines(
+  attempts: readonly AttemptSummary[],
+  decision: PlacementDecision | null,
+  nowMs: number,
+): string[] {
+  const since = (fromMs: number | undefined, toMs: number | undefined): string =>
+    fromMs === undefined ? '-' : formatDuration(Math.max(0, (toMs ?? nowMs) - fromMs))
+  return tableLines(
+    [
+      { title: 'ATTEMPT', text: ({ attempt }) => String(attempt) },
+      { title: 'NODE', text: ({ nodeId }) => (decision ? nameOf(decision, nodeId) : nodeId) },
+      { title: 'SCHEDULED', text: ({ scheduledAtMs }) => new Date(scheduledAtMs).toISOString() },
+      {
+        title: 'STARTED AFTER',
+        text: ({ scheduledAtMs, startedAtMs }) => (startedAtMs === undefined ? '-' : since(scheduledAtMs, startedAtMs)),
+      },
+      { title: 'RAN FOR', text: ({ startedAtMs, endedAtMs }) => since(startedAtMs, endedAtMs) },
+      { title: 'EXIT', text: ({ exitCode }) => (exitCode === undefined ? '-' : String(exitCode)) },
+      { title: 'REASON', text: ({ reason }) => reason ?? '' },
+    ],
+    attempts,
+  )
+}
+
+const eventLines = (events: readonly TaskEvent[]): string[] =>
+  events.map((event) => `${new Date(event.atMs).toISOString()}  ${eventText(event)}`)
+
+function nextStep(task: Explanation['task']): string[] {
+  if (task.outcome !== null)
+    return ['', `"troupe logs ${task.id}" prints its output; "troupe rerun ${task.id}" runs it again.`]
+  if (task.state === 'Pending') return ['', `"troupe node" says what the nodes have left.`]
+  return []
+}

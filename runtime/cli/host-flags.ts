@@ -1,0 +1,117 @@
+/** The flags of `up`, `manager` and `worker`, and the options that come of them. */
+import { isAbsolute } from 'node:path'
+import { type Command, Option } from 'commander'
+import { modelLimits } from '../../actors/model.ts'
+import type { StorageKind } from '../options.ts'
+import { defaultAddress, defaultDataDir } from './address.ts'
+import { collect, parseCpus, parsePairs, parsing } from './command.ts'
+import { UsageError } from './failure.ts'
+import { parseSize } from './size.ts'
+
+export interface StoreFlags {
+  readonly dataDir?: string
+  readonly storage: StorageKind
+  readonly token?: string
+  readonly verbose?: boolean
+}
+
+export interface ManagerFlags extends StoreFlags {
+  readonly listen: string
+  readonly scheduler: string
+  readonly insecure?: boolean
+}
+
+export interface OfferFlags {
+  readonly name?: string
+  readonly label?: readonly string[]
+  readonly driver?: readonly string[]
+  readonly cpus?: number
+  readonly memory?: number
+  readonly allowMount?: readonly string[]
+}
+
+export const withStoreFlags = (command: Command): Command =>
+  command
+    .option('--data-dir <folder>', `where everything is kept (env TROUPE_DATA_DIR, default ${defaultDataDir})`)
+    .addOption(
+      new Option('--storage <kind>', 'where state is kept; memory forgets it all at the end')
+        .choices(['rocksdb', 'memory'])
+        .default('rocksdb'),
+    )
+    .option('--verbose', 'log more')
+
+export const withManagerFlags = (command: Command): Command =>
+  command
+    .option('--listen <host:port>', 'where clients and workers dial in; port 0 = any that is free', defaultAddress)
+    .option(
+      '--token <token>',
+      'what clients and workers must show (env TROUPE_TOKEN, default: random, kept in <data-dir>/token)',
+    )
+    .option('--insecure', 'allow --listen beyond this machine without TLS')
+    .addOption(new Option('--scheduler <name>', 'how a node is picked').choices(['round-robin']).default('round-robin'))
+
+export const withOfferFlags = (command: Command): Command =>
+  command
+    .option('--name <name>', `the node's name, unique in the cluster (default: the host's name)`, parsing(parseName))
+    .option('--label <key=value>', 'a label that constraints of tasks can name; may be repeated', collect)
+    .addOption(
+      new Option('--driver <name>', 'a driver to offer; may be repeated').argParser((text: string, before?: string[]) =>
+        collect(parsing(parseDriver)(text), before),
+      ),
+    )
+    .option('--cpus <number>', 'cores to offer (default: all)', parsing(parseCpus))
+    .option('--memory <size>', 'memory to offer, such as 4g (default: all)', parsing(parseSize))
+    .option('--allow-mount <path>', 'a folder that tasks may mount, with all below it; may be repeated', collect)
+
+function parseDriver(text: string): string {
+  if (text !== 'docker' && text !== 'process')
+    throw new RangeError(`there is no driver "${text}"; there are docker and process`)
+  return text
+}
+
+function parseName(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {
+    throw new RangeError(`"${text}" is no name of a node; it has 1 to 63 letters, digits, ".", "_" or "-"`)
+  }
+  return text
+}
+
+/** The part of WorkerOptions that says what is offered. Throws UsageError. */
+export function offerOf(flags: OfferFlags) {
+  for (const path of flags.allowMount ?? []) {
+    if (!isAbsolute(path)) throw new UsageError(`--allow-mount "${path}" is not absolute; write the whole path.`)
+  }
+  return {
+    ...(flags.name === undefined ? {} : { name: flags.name }),
+    labels: labelsOf(flags.label ?? [], '--label'),
+    drivers: flags.driver,
+    ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
+    ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
+    allowMounts: flags.allowMount ?? [],
+  }
+}
+
+const labelName = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/
+
+/** Labels as a record. Throws UsageError. */
+export function labelsOf(texts: readonly string[], flag: string): Record<string, string> {
+  const labels = pairsOf(texts, flag)
+  for (const name of Object.keys(labels)) {
+    if (labelName.test(name)) continue
+    throw new UsageError(
+      `${flag} "${name}" is no name of a label; it has 1 to 63 letters, digits, ".", "_", "/" or "-".`,
+    )
+  }
+  if (Object.keys(labels).length > modelLimits.labelsMax) {
+    throw new UsageError(`There are more than ${modelLimits.labelsMax} labels; a node or task can have no more.`)
+  }
+  return labels
+}
+
+function pairsOf(texts: readonly string[], flag: string): Record<string, string> {
+  try {
+    return parsePairs(texts, flag)
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(`${error.message}.`) : error
+  }
+}

@@ -1,0 +1,65 @@
+/** `troupe node` */
+import type { Command } from 'commander'
+import type { NodeView } from '../../actors/model.ts'
+import type { AddressFlags } from './address.ts'
+import { type Cli, newCommand } from './command.ts'
+import { withClient, withConnection } from './connection.ts'
+import type { Output } from './output.ts'
+import { formatSize } from './size.ts'
+import { type Column, tableLines } from './table.ts'
+
+interface NodeFlags extends AddressFlags {
+  readonly json?: boolean
+}
+
+const cores = (cpus: number): string => String(Math.round(cpus * 100) / 100)
+
+const stateText = (node: NodeView): string => (node.draining ? `${node.state},Draining` : node.state)
+
+const driversText = (node: NodeView): string =>
+  Object.entries(node.drivers)
+    .map(([name, state]) => (state === 'complete' ? name : `${name}(unavailable)`))
+    .sort()
+    .join(',') || '-'
+
+const columns = (output: Output): readonly Column<NodeView>[] => [
+  { title: 'NAME', text: (node) => node.name },
+  { title: 'ID', text: (node) => node.id },
+  {
+    title: 'STATE',
+    text: stateText,
+    paint: (text, { state }) => output.paint(state === 'Ready' ? 'green' : state === 'Down' ? 'red' : 'yellow', text),
+  },
+  { title: 'CPUS', text: ({ reserved, offered }) => `${cores(reserved.cpus)}/${cores(offered.cpus)}` },
+  {
+    title: 'MEMORY',
+    text: ({ reserved, offered }) => `${formatSize(reserved.memoryBytes)}/${formatSize(offered.memoryBytes)}`,
+  },
+  { title: 'TASKS', text: (node) => String(node.tasks) },
+  { title: 'DRIVERS', text: driversText },
+  {
+    title: 'LABELS',
+    text: ({ labels }) =>
+      Object.entries(labels)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(','),
+  },
+]
+
+export function buildNode(cli: Cli): Command {
+  const command = newCommand('node', 'Lists nodes: what each has reserved of what it offers, and its tasks.').option(
+    '--json',
+    'one JSON array',
+  )
+  return withConnection(command).action(async (flags: NodeFlags) => {
+    const { output } = cli
+    const { items } = await withClient(cli, flags, (client) => client.nodes())
+    const nodes = [...items].sort((a, b) => (a.name < b.name ? -1 : 1))
+    if (flags.json) {
+      output.line(JSON.stringify(nodes, null, 2))
+      return
+    }
+    for (const line of tableLines(columns(output), nodes, output.columns)) output.line(line)
+    if (nodes.length === 0) output.note('troupe: no node has registered; start one with "troupe worker --manager …"')
+  })
+}

@@ -1,0 +1,100 @@
+/**
+ * The command line: finds the command, loads that one only, and turns whatever it throws into one sentence and an exit
+ * code.
+ */
+import { Command, CommanderError } from 'commander'
+import { version } from '../version.ts'
+import type { BuildCommand, Cli } from './command.ts'
+import { exitCodeOf, exitCodes } from './failure.ts'
+import type { Io } from './io.ts'
+import { Output } from './output.ts'
+
+interface Entry {
+  readonly name: string
+  readonly summary: string
+  readonly load: () => Promise<BuildCommand>
+}
+
+const entries: readonly Entry[] = [
+  {
+    name: 'up',
+    summary: 'start a manager and a worker in one process',
+    load: async () => (await import('./up.ts')).buildUp,
+  },
+  { name: 'manager', summary: 'start a manager', load: async () => (await import('./manager.ts')).buildManager },
+  { name: 'worker', summary: 'start a worker', load: async () => (await import('./worker.ts')).buildWorker },
+  { name: 'run', summary: 'run a task', load: async () => (await import('./run.ts')).buildRun },
+  { name: 'status', summary: 'list tasks', load: async () => (await import('./status.ts')).buildStatus },
+  { name: 'stop', summary: 'stop tasks', load: async () => (await import('./stop.ts')).buildStop },
+  { name: 'wait', summary: 'wait until tasks have ended', load: async () => (await import('./wait.ts')).buildWait },
+  {
+    name: 'rerun',
+    summary: 'run a task that has ended again',
+    load: async () => (await import('./rerun.ts')).buildRerun,
+  },
+  {
+    name: 'explain',
+    summary: 'say why a task is where it is',
+    load: async () => (await import('./explain.ts')).buildExplain,
+  },
+  { name: 'logs', summary: `print a task's output`, load: async () => (await import('./logs.ts')).buildLogs },
+  { name: 'node', summary: 'list nodes', load: async () => (await import('./node.ts')).buildNode },
+]
+
+const epilogue = `
+Flags come before the environment (TROUPE_ADDR, TROUPE_TOKEN, TROUPE_DATA_DIR), and that before defaults.
+Ids may be cut to a beginning that is clear. Exit codes: 0 ok, 1 error, 2 wrong usage, 3 not found,
+4 manager unreachable or refusing; "run" and "wait" exit with the task's code (see their --help).`
+
+/** Runs one command line (without node and script) and answers its exit code. Never rejects. */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  const output = new Output(io.stdout, io.stderr, io.env)
+  const cli: Cli = { io, output, exitCode: exitCodes.ok }
+  try {
+    const program = await buildProgram(args, cli)
+    await program.parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    cli.exitCode = report(error, output)
+  }
+  await output.flush()
+  if (output.writeError && cli.exitCode === exitCodes.ok) {
+    output.note(`troupe: stdout cannot be written to: ${output.writeError.message}`)
+    cli.exitCode = exitCodes.error
+  }
+  return cli.exitCode
+}
+
+async function buildProgram(args: readonly string[], cli: Cli): Promise<Command> {
+  const program = new Command('troupe')
+    .description('Run containers and processes as durable actors.')
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .helpCommand('help [command]', 'say how a command is used')
+    .addHelpText('after', epilogue)
+  const verb = args[0] === 'help' ? args[1] : args[0]
+  for (const { name, summary, load } of entries) {
+    // Only the command at hand is loaded; the others are there for the list.
+    const command = name === verb ? (await load())(cli) : new Command(name)
+    program.addCommand(command.summary(summary))
+  }
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => void cli.output.write('stdout', text),
+      writeErr: (text) => void cli.output.write('stderr', text),
+      outputError: (text, write) => write(`troupe: ${text.replace(/^error: /, '')}`),
+    })
+    const of = command === program ? '' : ` ${command.name()}`
+    command.showHelpAfterError(`See "troupe${of} --help".`)
+  }
+  return program
+}
+
+function report(error: unknown, output: Output): number {
+  if (error instanceof CommanderError) {
+    // It has said its sentence, or printed its help, itself.
+    return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  output.note(`troupe: ${message}`)
+  return exitCodeOf(error)
+}

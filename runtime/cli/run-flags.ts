@@ -1,0 +1,169 @@
+/** The flags of `troupe run`, and the specification that comes of them. */
+import { type Command, Option } from 'commander'
+import type { Mount, RestartPolicy, TaskSpec } from '../../actors/model.ts'
+import type { AddressFlags } from './address.ts'
+import { collect, parseCpus, parseWhole, parsing } from './command.ts'
+import { parseDuration } from './duration.ts'
+import { UsageError } from './failure.ts'
+import { labelsOf } from './host-flags.ts'
+import { parseMount } from './mount.ts'
+import { parseSize } from './size.ts'
+import { findFault } from './spec-check.ts'
+import { parseTaskId } from './task-id.ts'
+
+/** What says how to run, not what. */
+export interface RunFlags extends AddressFlags, SpecFlags {
+  readonly file?: string
+  readonly id?: string
+  readonly detach?: boolean
+  readonly interactive?: boolean
+}
+
+export interface SpecFlags {
+  readonly name?: string
+  readonly driver?: 'docker' | 'process'
+  readonly env?: readonly string[]
+  readonly workdir?: string
+  readonly user?: string
+  readonly entrypoint?: string
+  readonly cpus?: number
+  readonly memory?: number
+  readonly pidsLimit?: number
+  readonly label?: readonly string[]
+  readonly constraint?: readonly string[]
+  readonly mount?: readonly Mount[]
+  readonly restart?: RestartPolicy['policy']
+  readonly maxRestarts?: number
+  readonly timeout?: number
+  readonly waitTimeout?: number
+  readonly stopTimeout?: number
+  readonly network?: string
+  readonly pull?: NonNullable<TaskSpec['pull']>
+}
+
+const specFlags: readonly Option[] = [
+  new Option('--name <name>', 'a name for people'),
+  new Option('--driver <driver>', 'what runs it (default docker)').choices(['docker', 'process']),
+  new Option(
+    '-e, --env <key=value>',
+    'a variable; KEY alone takes it from this environment; may be repeated',
+  ).argParser(collect),
+  new Option('-w, --workdir <path>', 'the working directory'),
+  new Option('-u, --user <user>', 'the user it runs as'),
+  new Option('--entrypoint <command>', `docker: instead of the image's; an empty one clears it`),
+  new Option('--cpus <number>', 'cores to reserve, such as 0.5').argParser(parsing(parseCpus)),
+  new Option('-m, --memory <size>', 'memory to reserve, such as 64m or 1g').argParser(parsing(parseSize)),
+  new Option('--pids-limit <number>', 'docker: the most processes at once').argParser(parsing(parseWhole)),
+  new Option('-l, --label <key=value>', 'a label; may be repeated').argParser(collect),
+  new Option('--constraint <expression>', 'label=value or label!=value of the node; may be repeated').argParser(
+    collect,
+  ),
+  new Option('--mount <source:target[:ro]>', 'docker: a folder of the node; may be repeated').argParser(
+    (text: string, before: readonly Mount[] = []) => [...before, parsing(parseMount)(text)],
+  ),
+  new Option('--restart <policy>', 'when to try again (default never)').choices(['never', 'on-failure', 'always']),
+  new Option('--max-restarts <number>', 'try again at most so often').argParser(parsing(parseWhole)),
+  new Option('--timeout <duration>', 'the longest an attempt may run, such as 10m').argParser(parsing(parseDuration)),
+  new Option('--wait-timeout <duration>', 'the longest it may wait for a node').argParser(parsing(parseDuration)),
+  new Option('--stop-timeout <duration>', 'between TERM and KILL (default 10s)').argParser(parsing(parseDuration)),
+  new Option('--network <network>', 'docker: bridge, host, none or a name'),
+  new Option('--pull <when>', 'docker: when to pull the image').choices(['missing', 'always', 'never']),
+]
+
+export function withRunFlags(command: Command): Command {
+  command
+    .option('-f, --file <file>', 'the task in a file, YAML or JSON; - reads stdin')
+    .option('-d, --detach', 'print the id and go')
+    .option('-i, --interactive', 'says that stdin of a task is /dev/null')
+    .option(
+      '--id <id>',
+      'the id of the task (default: random); running it again with the same is harmless',
+      parsing(parseTaskId),
+    )
+  for (const option of specFlags) command.addOption(option)
+  return command
+}
+
+/** The first flag of a specification that was given: with a file they would have two meanings. */
+export function givenSpecFlag(flags: RunFlags): string | undefined {
+  return specFlags.find((option) => flags[option.attributeName() as keyof RunFlags] !== undefined)?.long
+}
+
+const flagOfField: Readonly<Record<string, string>> = {
+  memoryBytes: '--memory',
+  pidsLimit: '--pids-limit',
+  labels: '--label',
+  constraints: '--constraint',
+  mounts: '--mount',
+  timeoutMs: '--timeout',
+  waitTimeoutMs: '--wait-timeout',
+  stopGraceMs: '--stop-timeout',
+  image: 'the image',
+  command: 'the command',
+  'restart.max': '--max-restarts',
+}
+
+/** Throws UsageError with the flag that is wrong. */
+export function specFromFlags(
+  flags: SpecFlags,
+  words: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): TaskSpec {
+  const driver = flags.driver ?? 'docker'
+  const [image, ...rest] = words
+  const command = driver === 'docker' ? rest : [...words]
+  const spec = {
+    driver,
+    ...(driver === 'docker' && image !== undefined ? { image } : {}),
+    ...(command.length > 0 ? { command } : {}),
+    ...given({
+      name: flags.name,
+      pull: flags.pull,
+      entrypoint: flags.entrypoint === undefined ? undefined : flags.entrypoint === '' ? [] : [flags.entrypoint],
+      env: flags.env && envOf(flags.env, env),
+      workdir: flags.workdir,
+      user: flags.user,
+      network: flags.network,
+      cpus: flags.cpus,
+      memoryBytes: flags.memory,
+      pidsLimit: flags.pidsLimit,
+      mounts: flags.mount,
+      labels: flags.label && labelsOf(flags.label, '--label'),
+      constraints: flags.constraint,
+      restart: restartOf(flags),
+      timeoutMs: flags.timeout,
+      waitTimeoutMs: flags.waitTimeout,
+      stopGraceMs: flags.stopTimeout,
+    }),
+  }
+  const fault = findFault(spec)
+  if (!fault) return spec as TaskSpec
+  const name = flagOfField[fault.path.slice(0, 2).join('.')] ?? flagOfField[fault.path[0] ?? ''] ?? `--${fault.path[0]}`
+  const next = fault.path[0] === 'image' || fault.path[0] === 'command' ? ' See "troupe run --help".' : ''
+  throw new UsageError(`${name} ${fault.message}.${next}`)
+}
+
+function given(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+function restartOf({ restart, maxRestarts }: SpecFlags): RestartPolicy | undefined {
+  if (maxRestarts !== undefined && (restart === undefined || restart === 'never')) {
+    throw new UsageError('--max-restarts needs --restart on-failure or --restart always.')
+  }
+  if (restart === undefined) return undefined
+  return { policy: restart, ...(maxRestarts === undefined ? {} : { max: maxRestarts }) }
+}
+
+// As docker does: KEY alone takes the value from here, and is left out where there is none.
+function envOf(texts: readonly string[], env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const variables: Record<string, string> = {}
+  for (const text of texts) {
+    const at = text.indexOf('=')
+    const name = at < 0 ? text : text.slice(0, at)
+    if (name === '') throw new UsageError(`--env "${text}" has no name; write KEY=VALUE.`)
+    const value = at < 0 ? env[name] : text.slice(at + 1)
+    if (value !== undefined) variables[name] = value
+  }
+  return variables
+}

@@ -1,0 +1,82 @@
+/** Whether a specification can be run at all, said before it is sent: with the field that is wrong and a sentence. */
+import { Compile } from 'typebox/compile'
+import { TaskSpec } from '../../actors/model.ts'
+
+export interface SpecFault {
+  /** Where in the spec: `['restart', 'max']`. Empty = the whole. */
+  readonly path: readonly string[]
+  /** Continues "FIELD …": `must be a string`. */
+  readonly message: string
+}
+
+const dockerOnly = ['image', 'pull', 'entrypoint', 'network', 'pidsLimit', 'init', 'mounts'] as const
+
+const patternHints: Readonly<Record<string, string>> = {
+  constraints: 'must look like label=value or label!=value',
+  source: 'must be an absolute path',
+  target: 'must be an absolute path',
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'text; put it in quotes if it looks like a number',
+  object: 'a map of names and values',
+  array: 'a list',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  number: 'a number',
+}
+
+const { properties } = TaskSpec
+/** Every field of a spec. */
+export const specFields: readonly string[] = Object.keys(properties)
+
+const compiledOnce: { validator?: ReturnType<typeof compileSpec> } = {}
+const compileSpec = () => Compile(TaskSpec)
+
+/** The first thing that is wrong, or undefined. */
+export function findFault(spec: Readonly<Record<string, unknown>>): SpecFault | undefined {
+  compiledOnce.validator ??= compileSpec()
+  const errors = compiledOnce.validator.Errors(spec)
+  const first = errors[0]
+  if (!first) return findContradiction(spec as TaskSpec)
+  const same = errors.filter(({ instancePath }) => instancePath === first.instancePath)
+  const path = first.instancePath.split('/').slice(1).map(unescaped)
+  const allowed = same.flatMap((error) => (error.keyword === 'const' ? [String(error.params.allowedValue)] : []))
+  if (allowed.length > 0) return { path, message: `must be ${listOf(allowed)}` }
+  if (first.keyword === 'required') {
+    const missing = first.params.requiredProperties[0] ?? ''
+    return { path, message: `lacks the field "${missing}"` }
+  }
+  if (first.keyword === 'type')
+    return { path, message: `must be ${kinds[String(first.params.type)] ?? first.params.type}` }
+  if (first.keyword === 'pattern') {
+    const hint = path.map((name) => patternHints[name]).find(Boolean)
+    return { path, message: hint ?? first.message }
+  }
+  return { path, message: first.message }
+}
+
+// As RFC 6901 writes the names in a path.
+const unescaped = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~')
+
+const listOf = (words: readonly string[]): string =>
+  words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+
+function findContradiction(spec: TaskSpec): SpecFault | undefined {
+  if (spec.driver === 'docker' && spec.image === undefined) {
+    return { path: ['image'], message: 'is missing; the docker driver needs one' }
+  }
+  if (spec.driver === 'process') {
+    const foreign = dockerOnly.find((field) => spec[field] !== undefined)
+    if (foreign) return { path: [foreign], message: 'is only for the docker driver' }
+    if (!spec.command?.length || spec.command[0] === '') {
+      return { path: ['command'], message: 'is missing; the process driver needs one' }
+    }
+  }
+  const badName = Object.keys(spec.env ?? {}).find((name) => /[=\0]/.test(name))
+  if (badName !== undefined) return { path: ['env', badName], message: 'is no name of a variable' }
+  if (spec.restart?.max !== undefined && spec.restart.policy === 'never') {
+    return { path: ['restart', 'max'], message: 'has no meaning when the policy is never' }
+  }
+  return undefined
+}

@@ -1,0 +1,189 @@
+/**
+ * A task in a file, YAML or JSON: the fields of a spec, and for people `memory: 512MiB`, `timeout: 10m` and the like
+ * in place of bytes and milliseconds. What is wrong is said with the file and the line.
+ */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec } from '../../actors/model.ts'
+import { parseDuration } from './duration.ts'
+import { UsageError } from './failure.ts'
+import { parseMount } from './mount.ts'
+import { parseSize } from './size.ts'
+import { findFault, specFields } from './spec-check.ts'
+import { closestWord } from './suggest.ts'
+import { parseTaskId } from './task-id.ts'
+
+export const taskFileLimits = {
+  /** The largest task file, in bytes. */
+  fileBytesMax: 1_024 * 1_024,
+} as const
+
+export interface TaskFile {
+  readonly spec: TaskSpec
+  /** The id the file asks for. */
+  readonly id: string | undefined
+}
+
+type Path = readonly (string | number)[]
+type Fields = Record<string, unknown>
+/** A friendlier name of a field, and how its text becomes the field's value. */
+type Alias = readonly [field: string, parse: (text: string) => unknown]
+
+interface Level {
+  readonly fields: readonly string[]
+  readonly aliases: Readonly<Record<string, Alias>>
+}
+
+const duration = (field: string): Alias => [field, parseDuration]
+
+const levels = {
+  task: {
+    fields: [...specFields.filter((field) => field !== 'rerunOf'), 'id'],
+    aliases: {
+      memory: ['memoryBytes', parseSize],
+      timeout: duration('timeoutMs'),
+      waitTimeout: duration('waitTimeoutMs'),
+      stopTimeout: duration('stopGraceMs'),
+    },
+  },
+  restart: {
+    fields: Object.keys(RestartPolicy.properties),
+    aliases: { backOff: duration('backOffMs'), backOffMax: duration('backOffMaxMs') },
+  },
+  disconnect: {
+    fields: Object.keys(DisconnectPolicy.properties),
+    aliases: { lostAfter: duration('lostAfterMs'), stopAfter: duration('stopAfterMs') },
+  },
+  mount: { fields: Object.keys(Mount.properties), aliases: {} },
+} satisfies Record<string, Level>
+
+/** Throws UsageError `FILE:LINE: sentence`. */
+export function parseTaskFile(text: string, file: string): TaskFile {
+  const source = openSource(text, file)
+  const task = readLevel(source, levels.task, source.value, [])
+  const { id, ...spec } = task.fields
+  spec.driver ??= 'docker'
+  nest(source, spec, task.origins)
+  const fault = findFault(spec)
+  if (fault) {
+    const path = fault.path.map((name, depth) => (depth === 0 ? (task.origins.get(name) ?? name) : name))
+    const where = path.length === 0 ? 'the task' : `"${path.join('.')}"`
+    throw source.fault(path, `${where} ${fault.message}`)
+  }
+  return { spec: spec as TaskSpec, id: id === undefined ? undefined : readId(source, id) }
+}
+
+function nest(source: Source, spec: Fields, origins: Map<string, string>): void {
+  if (typeof spec.restart === 'string') spec.restart = { policy: spec.restart }
+  for (const name of ['restart', 'disconnect'] as const) {
+    if (!isFields(spec[name])) continue
+    const level = readLevel(source, levels[name], spec[name], [name])
+    spec[name] = level.fields
+    // One level down only these two have names of their own, and theirs differ from those above.
+    for (const [field, written] of level.origins) origins.set(`${name}.${field}`, written)
+  }
+  if (!Array.isArray(spec.mounts)) return
+  spec.mounts = spec.mounts.map((mount: unknown, index) => {
+    if (typeof mount === 'string') return source.convert(['mounts', index], parseMount, mount)
+    return isFields(mount) ? readLevel(source, levels.mount, mount, ['mounts', index]).fields : mount
+  })
+}
+
+function readId(source: Source, id: unknown): string {
+  if (typeof id !== 'string')
+    throw source.fault(['id'], '"id" must be text; put it in quotes if it looks like a number')
+  return source.convert(['id'], parseTaskId, id)
+}
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** The fields of one map under their own names, and under which name each was written. */
+function readLevel(
+  source: Source,
+  level: Level,
+  value: Fields,
+  at: Path,
+): { fields: Fields; origins: Map<string, string> } {
+  const fields: Fields = {}
+  const origins = new Map<string, string>()
+  const known = [...level.fields, ...Object.keys(level.aliases)]
+  for (const [name, given] of Object.entries(value)) {
+    const path = [...at, name]
+    if (!known.includes(name)) {
+      const near = closestWord(name, known)
+      throw source.fault(
+        path,
+        `there is no field "${name}"${near ? `; did you mean "${near}"?` : `; there are ${known.join(', ')}`}`,
+      )
+    }
+    const alias = Object.hasOwn(level.aliases, name) ? level.aliases[name] : undefined
+    const field = alias?.[0] ?? name
+    if (origins.has(field))
+      throw source.fault(path, `"${name}" and "${origins.get(field)}" say the same; keep one of them`)
+    origins.set(field, name)
+    // An empty value in YAML is null: as if it were not there would hide a slip.
+    if (given === null) throw source.fault(path, `"${name}" has no value`)
+    fields[field] = alias ? source.convert(path, alias[1], given) : given
+  }
+  return { fields, origins }
+}
+
+interface Source {
+  readonly value: Fields
+  fault(path: Path, sentence: string): UsageError
+  convert<T>(path: Path, parse: (text: string) => T, value: unknown): T
+}
+
+function openSource(text: string, file: string): Source {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const at = (line: number, sentence: string) =>
+    new UsageError(`${file}:${line}: ${sentence}.`.replace(/([.?])\.$/, '$1'))
+  const broken = document.errors[0] ?? document.warnings[0]
+  if (broken) throw at(broken.linePos?.[0].line ?? 1, broken.message.split(/ at line \d|\n/)[0] ?? broken.message)
+  const fault = (path: Path, sentence: string) => {
+    const offset = offsetOf(document, path)
+    return at(offset === undefined ? 1 : lines.linePos(offset).line, sentence)
+  }
+  let value: unknown
+  try {
+    value = document.toJS({ maxAliasCount: 100 })
+  } catch (error) {
+    throw at(1, (error as Error).message)
+  }
+  if (!isFields(value))
+    throw at(1, value == null ? 'the file is empty; it should hold the fields of a task' : 'a task is a map of fields')
+  return {
+    value,
+    fault,
+    convert(path, parse, given) {
+      const name = path.join('.')
+      if (typeof given !== 'string') throw fault(path, `"${name}" must be text with a unit, such as 10s or 64m`)
+      try {
+        return parse(given)
+      } catch (error) {
+        if (error instanceof RangeError) throw fault(path, `"${name}": ${error.message}`)
+        throw error
+      }
+    },
+  }
+}
+
+// The place of the key, or of the item of a list; of what holds it, where there is no such thing.
+function offsetOf(document: ReturnType<typeof parseDocument>, path: Path): number | undefined {
+  let node = document.contents as Node | null | undefined
+  let offset = node?.range?.[0]
+  for (const name of path) {
+    if (isAlias(node)) node = node.resolve(document)
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => (isScalar(key) ? String(key.value) : undefined) === String(name))
+      if (!pair) return offset
+      offset = (pair.key as Node).range?.[0] ?? offset
+      node = pair.value as Node | null
+    } else if (isSeq(node)) {
+      node = node.items[Number(name)] as Node | undefined
+      offset = node?.range?.[0] ?? offset
+    } else return offset
+  }
+  return offset
+}

@@ -1,0 +1,76 @@
+/** A task as the command line shows it: a row of a table, an item of `--json`, a line about its end. */
+import type { TaskView } from '../../actors/model.ts'
+import { formatAge } from './duration.ts'
+import type { Colour, Output } from './output.ts'
+import { type Column, printable } from './table.ts'
+
+const colours: Readonly<Record<TaskView['state'], Colour>> = {
+  Pending: 'yellow',
+  Scheduled: 'cyan',
+  Running: 'green',
+  Completed: 'dim',
+  Failed: 'red',
+}
+
+/** What there is to say beyond the state: the nested state and why, or what it came to. */
+export function detailOf(task: TaskView): string {
+  const { outcome, reason, exitCode } = task
+  if (outcome === null) return [task.detail, reason].filter(Boolean).join(': ')
+  if (outcome === 'succeeded') return 'exit 0'
+  const code = exitCode === null ? '' : `exit ${exitCode}`
+  if (outcome === 'stopped') return code ? `stopped, ${code}` : 'stopped'
+  if (outcome === 'exit') return code + (task.signal ? ` (${task.signal})` : '') || 'exit'
+  return reason ? `${outcome}: ${reason}` : [outcome, code].filter(Boolean).join(', ')
+}
+
+export const taskColumns = (nowMs: number, output: Output): readonly Column<TaskView>[] => [
+  { title: 'ID', text: (task) => task.id },
+  { title: 'NAME', text: (task) => task.name },
+  {
+    title: 'STATE',
+    text: (task) => task.state,
+    paint: (text, task) => output.paint(colours[task.state], text),
+  },
+  { title: 'DRIVER', text: (task) => task.driver },
+  { title: 'NODE', text: (task) => task.node ?? '-' },
+  { title: 'ATTEMPT', text: (task) => String(task.attempt) },
+  { title: 'AGE', text: (task) => formatAge(nowMs - task.createdAtMs) },
+  { title: 'DETAIL', text: detailOf },
+]
+
+const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
+
+/** The shape of `status --json`: `state` is one of the five words, times are ISO 8601 in UTC or null. */
+export function taskJson(task: TaskView) {
+  return {
+    id: task.id,
+    name: task.name,
+    state: task.state,
+    detail: task.detail,
+    driver: task.driver,
+    node: task.node,
+    nodeId: task.nodeId,
+    attempt: task.attempt,
+    restarts: task.restarts,
+    exitCode: task.exitCode,
+    signal: task.signal,
+    outcome: task.outcome,
+    reason: task.reason,
+    image: task.image,
+    command: task.command,
+    labels: task.labels,
+    reserved: task.reserved,
+    rerunOf: task.rerunOf,
+    createdAt: isoTime(task.createdAtMs),
+    scheduledAt: isoTime(task.scheduledAtMs),
+    startedAt: isoTime(task.startedAtMs),
+    finishedAt: isoTime(task.finishedAtMs),
+    revision: task.revision,
+  }
+}
+
+/** One line about where a task has come to: `ab12 Failed: exit 3`. */
+export const summaryOf = (task: TaskView): string => {
+  const detail = detailOf(task)
+  return printable(`${task.id} ${task.state}${detail ? `: ${detail}` : ''}`)
+}
