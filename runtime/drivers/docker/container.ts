@@ -1,0 +1,60 @@
+/** A container as the engine's inspection shows it, cut down to what decides about an attempt. */
+import type { ContainerInspectInfo } from 'dockerode'
+
+/**
+ * - `created`: never started, or a start is under way (the engine shows no difference).
+ * - `failed`: a start was tried and failed; it never ran.
+ * - `running`: it runs, or is paused.
+ * - `ended`: it ran and ended.
+ */
+export type ContainerPhase = 'created' | 'failed' | 'running' | 'ended'
+
+export interface ContainerView {
+  readonly id: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly phase: ContainerPhase
+  readonly exitCode: number
+  readonly oomKilled: boolean
+  /** The engine's sentence about a start that failed; else ''. */
+  readonly error: string
+  readonly startedAtMs: number | undefined
+  readonly finishedAtMs: number | undefined
+  /** What asks it to end: the image's own choice, or SIGTERM. */
+  readonly stopSignal: string
+  readonly init: boolean
+  /** What was run by whom in what: two containers with the same text find the same program. */
+  readonly program: string
+}
+
+/** The engine writes the year 1 for "never". */
+function timeMs(text: string): number | undefined {
+  const ms = Date.parse(text)
+  return ms > 0 ? ms : undefined
+}
+
+export function viewOf(info: ContainerInspectInfo): ContainerView {
+  const { State: state, Config: config } = info
+  const startedAtMs = timeMs(state.StartedAt)
+  const path = (config.Env ?? []).filter((entry) => entry.startsWith('PATH='))
+  const mounted = info.Mounts.map(({ Source, Destination }) => [Source, Destination])
+  return {
+    id: info.Id,
+    labels: config.Labels ?? {},
+    phase: phaseOf(state, startedAtMs),
+    exitCode: state.ExitCode,
+    oomKilled: state.OOMKilled,
+    error: state.Error,
+    startedAtMs,
+    finishedAtMs: timeMs(state.FinishedAt),
+    stopSignal: (config as { StopSignal?: string }).StopSignal || 'SIGTERM',
+    init: info.HostConfig.Init === true,
+    program: JSON.stringify([info.Image, info.Path, path, config.User, config.WorkingDir, mounted]),
+  }
+}
+
+function phaseOf(state: ContainerInspectInfo['State'], startedAtMs: number | undefined): ContainerPhase {
+  // The engine keeps `Running` true while paused and while its own restart policy waits; we never set one.
+  if (state.Running) return 'running'
+  if (startedAtMs !== undefined) return 'ended'
+  return state.ExitCode !== 0 || state.Error !== '' ? 'failed' : 'created'
+}

@@ -1,0 +1,287 @@
+/**
+ * The Docker engine as this driver asks it: one dockerode client for everything, a deadline of our own on every
+ * request (the engine accepts a request, sends its headers and dies: then no promise of dockerode ever settles), and
+ * one kind of error.
+ */
+import http from 'node:http'
+import type { Readable } from 'node:stream'
+import Docker from 'dockerode'
+import type { Clock } from '../../clock.ts'
+import { type ContainerView, viewOf } from './container.ts'
+
+/** How long the engine may take for one thing, in milliseconds. */
+export interface EngineDeadlines {
+  /** `probe`, and the ping that decides whether a broken event stream means a dead engine. */
+  readonly probeMs: number
+  /** Inspect, list, kill, and the headers of a stream. */
+  readonly requestMs: number
+  readonly createMs: number
+  readonly startMs: number
+  readonly removeMs: number
+  /** A pull without any news for so long is given up. */
+  readonly pullStallMs: number
+  /** A credential helper's answer. */
+  readonly credentialsMs: number
+}
+
+export const defaultDeadlines: EngineDeadlines = {
+  probeMs: 4_000,
+  requestMs: 15_000,
+  createMs: 60_000,
+  startMs: 120_000,
+  removeMs: 60_000,
+  pullStallMs: 120_000,
+  credentialsMs: 10_000,
+}
+
+/**
+ * - `unreachable`: no connection, or it broke; the engine may or may not have done what was asked.
+ * - `deadline`: no answer in time; the same holds.
+ * - `aborted`: our own signal; the same holds.
+ * - `refused`: the engine answered, with `status` and a sentence.
+ */
+export type EngineErrorKind = 'unreachable' | 'deadline' | 'aborted' | 'refused'
+
+export class EngineError extends Error {
+  readonly kind: EngineErrorKind
+  /** HTTP status when refused, else 0. */
+  readonly status: number
+
+  constructor(kind: EngineErrorKind, message: string, status = 0) {
+    super(message)
+    this.name = 'EngineError'
+    this.kind = kind
+    this.status = status
+  }
+}
+
+/** Whether the engine refused with this status. */
+export const isRefusal = (error: unknown, status: number): boolean =>
+  error instanceof EngineError && error.kind === 'refused' && error.status === status
+
+/** Whether the engine could not be asked, so that what was asked may have been done or not. */
+export const isSilence = (error: unknown): boolean => error instanceof EngineError && error.kind !== 'refused'
+
+type Filters = Record<string, string[]>
+interface Dialled {
+  readonly path: string
+  readonly options: Record<string, unknown>
+}
+
+export class Engine {
+  /** Where the engine is, for people. */
+  readonly address: string
+  readonly deadlines: EngineDeadlines
+  readonly #docker: Docker
+  readonly #agent: http.Agent
+  readonly #clock: Clock
+
+  constructor(options: {
+    readonly socketPath?: string | undefined
+    readonly clock: Clock
+    readonly deadlines: EngineDeadlines
+  }) {
+    this.#clock = options.clock
+    this.deadlines = options.deadlines
+    this.address = options.socketPath ?? process.env.DOCKER_HOST ?? '/var/run/docker.sock'
+    // No kept-alive connections: one that went stale while the engine restarted would fail a request that never
+    // arrived, and of a start it could not be told from one that did. A new connection costs 0.1 ms.
+    this.#agent = new http.Agent({ keepAlive: false })
+    // `host: undefined` keeps DOCKER_HOST from winning over the socket that was asked for.
+    const place = options.socketPath === undefined ? {} : { socketPath: options.socketPath, host: undefined }
+    // dockerode's types know no `agent`; docker-modem beneath it does.
+    this.#docker = new Docker({ agent: this.#agent, ...place } as unknown as Docker.DockerOptions)
+  }
+
+  /** Cuts every connection. */
+  close(): void {
+    this.#agent.destroy()
+  }
+
+  async ping(): Promise<void> {
+    await this.#call('ping', this.deadlines.probeMs, () => this.#docker.ping())
+  }
+
+  /** The engine's version, such as `20.10.24`. */
+  async version(): Promise<string> {
+    const version = await this.#call('version', this.deadlines.probeMs, () => this.#docker.version())
+    return version.Version
+  }
+
+  /** Creates a container and gives its id. */
+  async create(options: Docker.ContainerCreateOptions, signal: AbortSignal): Promise<string> {
+    const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...options, abortSignal })
+    return (await this.#call('create', this.deadlines.createMs, create, signal)).id
+  }
+
+  /** Starts a container. One that runs already is fine. Takes no signal: an abort would leave the outcome unknown. */
+  async start(id: string): Promise<void> {
+    const container = this.#docker.getContainer(id)
+    await this.#call('start', this.deadlines.startMs, (abortSignal) => container.start({ abortSignal })).catch(
+      (error: unknown) => {
+        if (!isRefusal(error, 304)) throw error
+      },
+    )
+  }
+
+  /** By id or name; undefined if there is none. */
+  async inspect(idOrName: string): Promise<ContainerView | undefined> {
+    const container = this.#docker.getContainer(idOrName)
+    try {
+      return viewOf(
+        await this.#call('inspect', this.deadlines.requestMs, (abortSignal) => container.inspect({ abortSignal })),
+      )
+    } catch (error) {
+      if (isRefusal(error, 404)) return undefined
+      throw error
+    }
+  }
+
+  /** Every container that bears all `labels`, running or not. */
+  async list(labels: readonly string[]): Promise<Docker.ContainerInfo[]> {
+    return this.#call('list', this.deadlines.requestMs, (abortSignal) =>
+      this.#docker.listContainers({ all: true, filters: { label: [...labels] }, abortSignal }),
+    )
+  }
+
+  /** Sends a signal. False if it did not run (any more). */
+  async kill(id: string, signal: string): Promise<boolean> {
+    const container = this.#docker.getContainer(id)
+    try {
+      await this.#call('kill', this.deadlines.requestMs, (abortSignal) => container.kill({ signal, abortSignal }))
+      return true
+    } catch (error) {
+      if (isRefusal(error, 409) || isRefusal(error, 404)) return false
+      throw error
+    }
+  }
+
+  /** Removes a container with its anonymous volumes; false if there was none. Without `force`, 409 when it runs. */
+  async remove(id: string, options: { readonly force: boolean }): Promise<boolean> {
+    const container = this.#docker.getContainer(id)
+    try {
+      await this.#call('remove', this.deadlines.removeMs, (abortSignal) =>
+        container.remove({ v: true, force: options.force, abortSignal }),
+      )
+      return true
+    } catch (error) {
+      if (isRefusal(error, 404)) return false
+      throw error
+    }
+  }
+
+  /** Begins a pull: a stream of JSON lines, in which also its failure comes. Its end is the pull's end. */
+  async pull(repository: string, tag: string, auth: object | undefined, signal: AbortSignal): Promise<Readable> {
+    const pull = async (abortSignal: AbortSignal) => {
+      const options = { fromImage: repository, tag, abortSignal, ...(auth === undefined ? {} : { authconfig: auth }) }
+      return (await this.#docker.createImage(options as object)) as unknown as Readable
+    }
+    return this.#stream('pull', this.deadlines.pullStallMs, pull, signal)
+  }
+
+  /** The engine's own events, as JSON lines; with `until` (seconds) those of the past, else from now on. */
+  async events(filters: Filters, signal: AbortSignal, span?: { since: number; until: number }): Promise<Readable> {
+    const events = async (abortSignal: AbortSignal) =>
+      (await this.#docker.getEvents({ filters, abortSignal, ...span })) as Readable
+    return this.#stream('events', this.deadlines.requestMs, events, signal)
+  }
+
+  /** The output as a stream of 8-byte frames. Undefined if there is no such container, or it is being removed. */
+  async logs(
+    id: string,
+    options: { follow: boolean; timestamps: boolean; since?: string | undefined; tail?: number },
+    signal: AbortSignal,
+  ): Promise<Readable | undefined> {
+    const query: Record<string, unknown> = { stdout: true, stderr: true, ...options }
+    if (options.since === undefined) delete query.since
+    try {
+      // dockerode's own `logs` gathers everything in memory unless it follows.
+      return await this.#stream(
+        'logs',
+        this.deadlines.requestMs,
+        (abortSignal) => this.#dial({ path: `/containers/${id}/logs?`, options: query }, abortSignal),
+        signal,
+      )
+    } catch (error) {
+      if (isRefusal(error, 404) || isRefusal(error, 409)) return undefined
+      throw error
+    }
+  }
+
+  #dial(request: Dialled, abortSignal: AbortSignal): Promise<Readable> {
+    const { modem } = this.#docker as {
+      modem: { dial(options: object, done: (e: unknown, r: Readable) => void): void }
+    }
+    return new Promise((resolve, reject) => {
+      const statusCodes = { 200: true, 404: 'not found', 409: 'conflict', 500: 'server error' }
+      modem.dial({ ...request, method: 'GET', isStream: true, statusCodes, abortSignal }, (error, response) =>
+        error ? reject(error) : resolve(response),
+      )
+    })
+  }
+
+  /** A stream whose headers have a deadline, and which `signal` cuts at any time. */
+  async #stream(
+    what: string,
+    deadlineMs: number,
+    run: (signal: AbortSignal) => Promise<Readable>,
+    signal: AbortSignal,
+  ): Promise<Readable> {
+    const stream = await this.#call(what, deadlineMs, run, signal)
+    // Without a listener an error that nobody iterates over yet would kill the process.
+    stream.on('error', () => {})
+    const cut = () => stream.destroy(new EngineError('aborted', `${what} was aborted`))
+    if (signal.aborted) cut()
+    signal.addEventListener('abort', cut)
+    stream.once('close', () => signal.removeEventListener('abort', cut))
+    return stream
+  }
+
+  #call<T>(
+    what: string,
+    deadlineMs: number,
+    run: (signal: AbortSignal) => Promise<T>,
+    outer?: AbortSignal,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (outer?.aborted) return reject(new EngineError('aborted', `${what} was aborted`))
+      const controller = new AbortController()
+      const settle = (then: () => void) => {
+        cancel()
+        outer?.removeEventListener('abort', onAbort)
+        then()
+      }
+      const giveUp = (error: EngineError) => {
+        settle(() => reject(error))
+        controller.abort()
+      }
+      const onAbort = () => giveUp(new EngineError('aborted', `${what} was aborted`))
+      const cancel = this.#clock.setTimer(() => {
+        giveUp(new EngineError('deadline', `the Docker engine did not answer "${what}" within ${deadlineMs / 1_000} s`))
+      }, deadlineMs)
+      outer?.addEventListener('abort', onAbort)
+      run(controller.signal).then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(this.#error(error))),
+      )
+    })
+  }
+
+  #error(error: unknown): EngineError {
+    if (error instanceof EngineError) return error
+    const failure = error as { statusCode?: number; json?: { message?: unknown } | null; code?: string }
+    const text = error instanceof Error ? error.message : String(error)
+    if (typeof failure.statusCode === 'number') {
+      // dockerode's own sentence is misleading (a missing image is "no such container"): the engine's is in the JSON.
+      const message = failure.json?.message ?? text.replace(/^\(HTTP code \d+\) .*? - /, '').trim()
+      return new EngineError('refused', String(message), failure.statusCode)
+    }
+    const advice =
+      failure.code === 'EACCES'
+        ? `no permission to use the Docker engine at ${this.address}: add this user to the group "docker"`
+        : failure.code === 'ENOENT' || failure.code === 'ECONNREFUSED'
+          ? `no Docker engine answers at ${this.address}: start it`
+          : `the connection to the Docker engine at ${this.address} broke (${text})`
+    return new EngineError('unreachable', advice)
+  }
+}

@@ -1,0 +1,94 @@
+/** A task's specification as the engine wants it. */
+import type { ContainerCreateOptions } from 'dockerode'
+import type { AttemptKey, TaskSpec } from '../../../actors/model.ts'
+import type { DriverScope } from '../driver.ts'
+import { StartFailure } from './failure.ts'
+import { containerName, labelsOf, reservedLabelPrefix } from './identity.ts'
+import { bindMounts } from './mounts.ts'
+
+/** The least that the engine and the kernel take. */
+const cpusMin = 0.01
+const memoryBytesMin = 6 * 1_024 * 1_024
+/** The engine keeps the output in so many files, the oldest of which it drops. */
+const logFiles = 2
+
+export interface ContainerPolicy {
+  /** Folders below which mounts are allowed. */
+  readonly allowMounts: readonly string[]
+  /** What the engine keeps of an attempt's output, in bytes of its JSON lines. */
+  readonly outputBytesMax: number
+}
+
+/** Throws StartFailure `bad-spec`, or `bad-workdir`, for what no engine could run. */
+export async function containerOptions(
+  scope: DriverScope,
+  key: AttemptKey,
+  spec: TaskSpec,
+  policy: ContainerPolicy,
+): Promise<ContainerCreateOptions & { Image: string }> {
+  refuse(spec)
+  const { image, init = true, network = 'bridge' } = spec
+  return {
+    name: containerName(scope, key),
+    Image: image as string,
+    Labels: { ...spec.labels, ...labelsOf(scope, key) },
+    Env: Object.entries({ ...spec.env, ...ownEnvironment(scope, key) }).map(([name, value]) => `${name}=${value}`),
+    // Without a TTY the two streams of output are told apart; with stdin closed nothing waits for a person.
+    Tty: false,
+    OpenStdin: false,
+    AttachStdin: false,
+    ...(spec.command === undefined ? {} : { Cmd: spec.command }),
+    ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
+    ...(spec.workdir === undefined ? {} : { WorkingDir: spec.workdir }),
+    ...(spec.user === undefined ? {} : { User: spec.user }),
+    HostConfig: {
+      // Neither AutoRemove (the exit code could be missed) nor a restart policy (an attempt runs once), never Privileged.
+      Init: init,
+      NetworkMode: network,
+      LogConfig: {
+        Type: 'json-file',
+        Config: { 'max-size': `${Math.ceil(policy.outputBytesMax / logFiles)}`, 'max-file': `${logFiles}` },
+      },
+      ...(spec.cpus === undefined ? {} : { NanoCpus: Math.round(spec.cpus * 1e9) }),
+      // The same limit for memory with swap: a task that asked for 64 MiB gets no swap on top.
+      ...(spec.memoryBytes === undefined ? {} : { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes }),
+      ...(spec.pidsLimit === undefined ? {} : { PidsLimit: spec.pidsLimit }),
+      ...(spec.mounts === undefined ? {} : { Mounts: await bindMounts(spec.mounts, policy.allowMounts) }),
+    },
+  }
+}
+
+/** What a task may know of itself. */
+const ownEnvironment = (scope: DriverScope, key: AttemptKey): Record<string, string> => ({
+  TROUPE_CLUSTER_ID: scope.clusterId,
+  TROUPE_NODE_ID: scope.nodeId,
+  TROUPE_TASK_ID: key.taskId,
+  TROUPE_ATTEMPT: String(key.attempt),
+})
+
+/** Refuses here what the engine would refuse late, unclearly or not at all. */
+function refuse(spec: TaskSpec): void {
+  const bad = (why: string) => new StartFailure('bad-spec', false, why)
+  // The engine takes an empty name and then fails in a way that says nothing.
+  if (spec.image === undefined || spec.image.trim() === '') throw bad('A task for docker needs an image.')
+  const label = Object.keys(spec.labels ?? {}).find((name) => name.startsWith(reservedLabelPrefix))
+  if (label !== undefined) {
+    throw bad(`The label ${label} cannot be set: labels that begin with "${reservedLabelPrefix}" are Troupe's own.`)
+  }
+  if (spec.network?.startsWith('container:')) {
+    throw bad('A task cannot join the network of another container: name a network, "bridge", "host" or "none".')
+  }
+  if (spec.cpus !== undefined && spec.cpus < cpusMin) {
+    throw bad(`A container needs at least ${cpusMin} cpus; ${spec.cpus} were asked for.`)
+  }
+  if (spec.memoryBytes !== undefined && spec.memoryBytes < memoryBytesMin) {
+    throw bad(`A container needs at least 6 MiB of memory; ${spec.memoryBytes} bytes were asked for.`)
+  }
+  const name = Object.keys(spec.env ?? {}).find((each) => /[=\0]/.test(each))
+  if (name !== undefined) throw bad(`The environment variable ${JSON.stringify(name)} has a "=" or a NUL in its name.`)
+  const texts = [...Object.values(spec.env ?? {}), ...(spec.command ?? []), ...(spec.entrypoint ?? [])]
+  if (texts.some((text) => text.includes('\0'))) throw bad('A command or an environment variable contains a NUL.')
+  if (spec.workdir !== undefined && !spec.workdir.startsWith('/')) {
+    throw new StartFailure('bad-workdir', false, `The working directory ${spec.workdir} is not an absolute path.`)
+  }
+}
