@@ -38,10 +38,15 @@ export interface Storage {
   get(key: string): Promise<Uint8Array | undefined>
   /**
    * All of it or none of it. With `sync`, resolves once it would survive a crash. Batches take effect in the order of
-   * their calls. Rejects with StorageError; after a rejection the caller must not go on (what reached the disk is unknown).
+   * their calls, never before the call returns; keys and values are copied at the call. Rejects with StorageError; after
+   * a rejection the caller must not go on (what reached the disk is unknown). A batch that is refused for what it asks
+   * (`too-large`, `stale-epoch`, `closed`) has changed nothing.
    */
   batch(ops: readonly StorageOp[], options: { readonly sync: boolean; readonly epoch: number }): Promise<void>
-  /** Entries in the order of their keys' UTF-8 bytes, as of the moment of the call. */
+  /**
+   * Entries in the order of their keys' UTF-8 bytes, as of the moment of the call. May be read once, and should be read
+   * to its end or left by `break`: a scan that nobody reads holds its snapshot until `close`, which ends it.
+   */
   scan(range: ScanRange): AsyncIterable<readonly [key: string, value: Uint8Array]>
   /** Removes every key in [gte, lt). Not synced. */
   deleteRange(gte: string, lt: string, options: { readonly epoch: number }): Promise<void>
@@ -69,4 +74,58 @@ export class StorageError extends Error {
     super(message, options)
     this.code = code
   }
+}
+
+/**
+ * What every adapter refuses before it takes a batch: keys and values over `storageLimits`, as `too-large`. A key that
+ * is not well-formed Unicode is a mistake in our own code, so it throws a plain TypeError: written as UTF-8 it would
+ * become another key.
+ */
+export function checkOps(ops: readonly StorageOp[]): void {
+  for (const op of ops) {
+    checkKey(op.key)
+    if (op.type === 'put' && op.value.byteLength > storageLimits.valueBytesMax) {
+      throw new StorageError(
+        'too-large',
+        `The value of ${op.key.slice(0, 80)} has ${op.value.byteLength} bytes; at most ${storageLimits.valueBytesMax} fit. Store less in one record.`,
+      )
+    }
+  }
+}
+
+const utf8 = new TextEncoder()
+
+function checkKey(key: string): void {
+  // A code unit takes at most three bytes, so that short keys need no encoding to be known as short.
+  if (key.length * 3 > storageLimits.keyBytesMax) {
+    const bytes = utf8.encode(key).byteLength
+    if (bytes > storageLimits.keyBytesMax) {
+      throw new StorageError(
+        'too-large',
+        `The key ${key.slice(0, 80)}… has ${bytes} bytes; at most ${storageLimits.keyBytesMax} fit. Use shorter ids.`,
+      )
+    }
+  }
+  if (/\p{Surrogate}/u.test(key)) throw new TypeError(`the key ${JSON.stringify(key)} is not well-formed Unicode`)
+}
+
+/** The highest epoch that has written since the store was opened. */
+export class EpochFloor {
+  #epoch = Number.NEGATIVE_INFINITY
+
+  /** Throws `stale-epoch` for one below a former one; else remembers it. */
+  admit(epoch: number): void {
+    if (epoch < this.#epoch) {
+      throw new StorageError(
+        'stale-epoch',
+        `Epoch ${this.#epoch} has written to the store, so that epoch ${epoch} no longer may. End this process: another one has taken over.`,
+      )
+    }
+    this.#epoch = epoch
+  }
+}
+
+/** What any call after `close` rejects with. */
+export function closedError(): StorageError {
+  return new StorageError('closed', 'The store is closed; open it again to go on.')
 }

@@ -1,0 +1,46 @@
+/** The part of `@nxtedition/rocksdb` 12.2.12 that we use; the package brings no types. */
+declare module '@nxtedition/rocksdb' {
+  interface RocksIterator {
+    /** At most `size` entries; none at the end. Reads on a thread of its own. */
+    nextv(size: number): Promise<[key: string, value: Uint8Array][]>
+    close(): Promise<void>
+  }
+
+  interface RocksBatch {
+    /** Copies both at once. */
+    put(key: string, value: Uint8Array): this
+    del(key: string): this
+    /** Writes on the calling thread, `sync` with its fdatasync. */
+    write(options: { readonly sync: boolean }): Promise<void>
+    close(): Promise<void>
+  }
+
+  interface RocksRange {
+    readonly gte?: string
+    readonly lt?: string
+  }
+
+  export class RocksLevel {
+    constructor(location: string, options: Readonly<Record<string, unknown>>)
+    /** The number of the last operation that was written; grows by one with each. */
+    readonly sequence: number
+    open(): Promise<void>
+    close(): Promise<void>
+    batch(): RocksBatch
+    /** Range deletion on the calling thread, not synced. */
+    clear(range: RocksRange): Promise<void>
+    iterator(
+      options: RocksRange & {
+        readonly reverse: boolean
+        readonly limit: number
+        readonly highWaterMarkBytes: number
+        readonly fillCache: boolean
+      },
+    ): RocksIterator
+    /** Reads on the calling thread and throws what goes wrong. */
+    _getManySync(
+      keys: readonly string[],
+      options: { readonly valueEncoding: 'buffer' },
+    ): readonly (Uint8Array | undefined)[]
+  }
+}
