@@ -42,7 +42,7 @@ export interface Connection {
   onClose: (code: number, reason: string) => void
   /**
    * Stop and go on reading: back-pressure towards the sender. While stopped no frame is handed over, and an orderly
-   * close waits behind the frames that came before it; a cut is told at once. Frames that came
+   * close waits behind the frames that came before it; a cut is told as soon as it is noticed. Frames that came
    * meanwhile may be handed over before `resume` returns.
    */
   pause(): void

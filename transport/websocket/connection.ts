@@ -68,9 +68,10 @@ export class WebsocketConnection implements Connection {
   }
 
   pause(): void {
-    if (this.#isOver()) return
+    if (this.#closed || this.#closing !== undefined) return
     this.#paused = true
-    this.#socket.pause()
+    // A socket on its way to its end has to be read on; what it brought is held here.
+    if (this.#socket.readyState === 1) this.#socket.pause()
   }
 
   resume(): void {
