@@ -77,11 +77,11 @@ export class ActorHost {
     this.#options = options
   }
 
-  /** Takes a stored actor in, with its timers running again. Its machine learns of it by `Recovered`. */
+  /** Takes a stored actor in. Tell it `Recovered` next: its machine learns of it, and then its timers run again. */
   adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: ActorRecord): void {
     const actor = this.#hold(address, kind, snapshot)
     actor.revision = record.revision
-    actor.timers.rearm(record.timers)
+    actor.timers.load(record.timers)
   }
 
   /** Puts an event into an actor's mailbox. Throws `Overloaded`. An actor that is gone takes nothing. */
@@ -187,6 +187,8 @@ export class ActorHost {
     }
     const before = actor.snapshot
     const result = this.#step(actor, letter.event, turn.atMs)
+    // In this order: a wait that belongs to a lease of before the crash is called off, and must not fire first.
+    if (letter.event.type === recovered) turn.afterwards(() => actor.timers.rearm())
     if (!result.changed) {
       this.redundant += 1
       return

@@ -41,11 +41,16 @@ export class Timers {
     for (const id of [...this.#recorded.keys()]) this.cancel(id)
   }
 
-  /** After a crash: what was left of it by the wall clock, but never longer than it was to begin with. */
-  rearm(stored: readonly StoredTimer[]): void {
+  /** What a record held. Nothing runs yet: what the actor makes of its recovery comes first. */
+  load(stored: readonly StoredTimer[]): void {
+    for (const timer of stored) this.#recorded.set(timer.id, timer)
+  }
+
+  /** Arms what is loaded: for what was left of it by the wall clock, but never longer than it was to begin with. */
+  rearm(): void {
     const now = this.#clock.nowMs()
-    for (const timer of stored) {
-      this.#recorded.set(timer.id, timer)
+    for (const timer of this.#recorded.values()) {
+      if (this.#armed.has(timer.id)) continue
       this.#arm(timer, Math.max(0, Math.min(timer.delayMs, timer.dueAtMs - now)))
     }
   }

@@ -1,0 +1,125 @@
+/**
+ * The manager's door: one address for workers and clients. The first message says who comes; without a right token, or
+ * with anything that breaks the protocol, the connection ends with a code that says so.
+ */
+import { clientMessages } from '../../actors/protocol/client.ts'
+import { closeCodes } from '../../actors/protocol/errors.ts'
+import { type Subprotocol, subprotocols } from '../../actors/protocol/frame.ts'
+import { type WorkerMessages, workerMessages } from '../../actors/protocol/session.ts'
+import type { Connection, Listener, Transport } from '../../transport/transport.ts'
+import type { Clock } from '../clock.ts'
+import type { Logger } from '../logger.ts'
+import { admit, isSecret } from './admission.ts'
+import { Channel, createDoor } from './channel.ts'
+import { type ClientParts, ClientSession } from './client-session.ts'
+import type { Workers } from './workers.ts'
+
+export const doorLimits = {
+  /** How long a new connection may take to say who it is. */
+  helloMsMax: 10_000,
+  connectionsMax: 20_000,
+} as const
+
+export interface DoorOptions {
+  readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
+  readonly token: string
+  readonly version: string
+  readonly identity: { readonly clusterId: string; readonly logId: string; readonly epoch: number }
+  readonly clientParts: ClientParts
+  readonly workers: Workers
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** A client may send its first requests in the very frame of its Hello. */
+const firstMessages = createDoor({ WorkerHello: workerMessages.WorkerHello, ...clientMessages })
+const requests = createDoor(clientMessages)
+
+export class ManagerDoor {
+  readonly #options: DoorOptions
+  readonly #clients = new Set<ClientSession>()
+  #listeners: Listener[] = []
+  #connections = 0
+
+  constructor(options: DoorOptions) {
+    this.#options = options
+  }
+
+  /** Resolves with the addresses that can be dialled. Rejects with TransportError. */
+  async open(): Promise<string[]> {
+    for (const { transport, listen } of this.#options.transports) {
+      const listener = await transport.listen(listen, {
+        protocols: subprotocols satisfies readonly Subprotocol[],
+        admit: (handshake) => admit(handshake, listen),
+        onConnection: (connection) => this.#onConnection(connection),
+      })
+      this.#listeners.push(listener)
+    }
+    return this.#listeners.map(({ address }) => address)
+  }
+
+  async close(): Promise<void> {
+    this.#options.workers.close()
+    for (const client of this.#clients) client.close(closeCodes.goingAway, 'the manager is stopping')
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    this.#listeners = []
+  }
+
+  #onConnection(connection: Connection): void {
+    if (this.#connections >= doorLimits.connectionsMax) {
+      connection.close(closeCodes.tooSlow, `this manager has ${doorLimits.connectionsMax} connections; try again later`)
+      return
+    }
+    this.#connections += 1
+    const channel = new Channel<never>({ connection, epoch: () => undefined, onRefused: () => {} })
+    const cancel = this.#options.clock.setTimer(
+      () => channel.close(closeCodes.timeout, 'nobody said hello'),
+      doorLimits.helloMsMax,
+    )
+    connection.onClose = () => {
+      cancel()
+      this.#connections -= 1
+    }
+    connection.onFrame = (frame) => {
+      cancel()
+      const [first, ...rest] = (channel.read(frame, firstMessages, false) ?? []) as { type: string; token: string }[]
+      if (first === undefined) return
+      if (first.type !== 'WorkerHello' && first.type !== 'ClientHello') {
+        channel.close(closeCodes.protocol, 'the first message is a ClientHello or a WorkerHello')
+      } else if (!isSecret(this.#options.token, first.token)) {
+        channel.close(closeCodes.unauthorized, 'the token is missing or wrong; it is in <data-dir>/token')
+      } else if (first.type === 'WorkerHello') {
+        this.#count(connection, () =>
+          this.#options.workers.accept(connection, first as unknown as WorkerMessages['WorkerHello']),
+        )
+      } else {
+        this.#acceptClient(connection, rest)
+      }
+    }
+  }
+
+  /** Whoever takes the connection over sets its handlers; the count still goes down when it ends. */
+  #count(connection: Connection, takeOver: () => void): void {
+    takeOver()
+    const { onClose } = connection
+    connection.onClose = (code, reason) => {
+      this.#connections -= 1
+      onClose(code, reason)
+    }
+  }
+
+  #acceptClient(connection: Connection, rest: readonly { type: string }[]): void {
+    const { clientParts, identity, version } = this.#options
+    this.#count(connection, () => {
+      const session = new ClientSession(connection, requests, clientParts)
+      this.#clients.add(session)
+      const { onClose } = connection
+      connection.onClose = (code, reason) => {
+        this.#clients.delete(session)
+        onClose(code, reason)
+      }
+      session.welcome({ type: 'ClientWelcome', version, ...identity })
+      if (rest.length > 0) session.take({ m: rest })
+    })
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * The manager: owns tasks, nodes, placement and the log. This file puts its parts together and lives its life; each part
+ * has a file of its own beside it.
+ *
+ *   door ─▶ clients ─▶ tasks ─┐                         ┌─▶ desired ─▶ worker sessions
+ *     └───▶ workers ──────────┴─▶ actors ─▶ book ─▶ placement
+ *                                              └─▶ history, subscriptions, outputs
+ */
+
+import { roundRobin } from '../../actors/schedulers/round-robin.ts'
+import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { Clock } from '../clock.ts'
+import { ActorHost, type Stepped } from '../host/actor.ts'
+import { noBoundary, type OnBoundary } from '../host/boundary.ts'
+import { Journal } from '../host/journal.ts'
+import { keys } from '../host/keys.ts'
+import type { Turn } from '../host/turn.ts'
+import type { Logger } from '../logger.ts'
+import type { Random } from '../random.ts'
+import type { Storage } from '../storage/storage.ts'
+import { Book, type News } from './book.ts'
+import { Desired } from './desired.ts'
+import { ManagerDoor } from './door.ts'
+import { History } from './history.ts'
+import { Liveness, livenessDefaults } from './liveness.ts'
+import { Nodes, nodeIdOf } from './nodes.ts'
+import { Outputs } from './outputs.ts'
+import { Placement } from './placement.ts'
+import { type Office, recover, takeOffice } from './recover.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Tasks } from './tasks.ts'
+import { Workers } from './workers.ts'
+
+export interface ManagerHostOptions {
+  readonly storage: Storage
+  /** Every way in, each with the address to listen on. */
+  readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
+  readonly token: string
+  readonly version: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly scheduler?: Scheduler<never>
+  readonly liveness?: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number }
+  readonly onBoundary?: OnBoundary
+  /** It cannot go on: its store failed. The process must end; starting again recovers. */
+  readonly onFailure: (error: Error) => void
+}
+
+/** What exists only once it is in office. */
+interface Parts {
+  readonly office: Office
+  readonly journal: Journal
+  readonly host: ActorHost
+  readonly placement: Placement
+  readonly liveness: Liveness
+  readonly nodes: Nodes
+  readonly book: Book
+  readonly subscriptions: Subscriptions
+  readonly outputs: Outputs
+  readonly workers: Workers
+  readonly door: ManagerDoor
+}
+
+const managerAddress = 'manager'
+/** Refusals told in one turn; the rest follow in the next. */
+const refusalsPerTurnMax = 16
+
+export class ManagerHost {
+  readonly #options: ManagerHostOptions
+  #parts: Parts | undefined
+  #addresses: string[] = []
+  #opened: { resolve: () => void; reject: (error: Error) => void } | undefined
+  #closed: (() => void) | undefined
+
+  constructor(options: ManagerHostOptions) {
+    this.#options = options
+  }
+
+  /** Where it can be dialled, one for each transport. */
+  get addresses(): readonly string[] {
+    return this.#addresses
+  }
+
+  get clusterId(): string | undefined {
+    return this.#parts?.office.clusterId
+  }
+
+  /** Resolves when the door is open. Rejects with StorageError or TransportError. */
+  async start(): Promise<void> {
+    const office = await takeOffice(this.#options.storage, this.#options.random)
+    const parts = this.#assemble(office)
+    this.#parts = parts
+    await new Promise<void>((resolve, reject) => {
+      this.#opened = { resolve, reject }
+      parts.host.run((turn) => {
+        parts.host.create(turn, managerAddress, 'manager', undefined)
+        turn.tell(managerAddress, { type: 'Start' })
+      })
+    })
+  }
+
+  /** Closes the door, saves what is under way, lets go of the store. Tasks run on. */
+  async stop(): Promise<void> {
+    const parts = this.#parts
+    if (parts === undefined || parts.journal.failed) return
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve
+      parts.host.tell(managerAddress, { type: 'Stop' })
+    })
+  }
+
+  #assemble(office: Office): Parts {
+    const { storage, clock, random, logger, onBoundary = noBoundary } = this.#options
+    const { revision, epoch } = office
+    const onFailure = (error: Error) => this.#fail(error)
+    const journal = new Journal({ storage, epoch, revision, logger, onBoundary, onFailure })
+    const placement = new Placement(this.#options.scheduler ?? (roundRobin as Scheduler<never>)) as Placement
+    const desired = new Desired()
+    const history = new History(storage)
+    const subscriptions = new Subscriptions()
+    const outputs: Outputs = new Outputs((nodeId) => workers.session(nodeId))
+    const onNews = (news: News) => {
+      subscriptions.publish(news)
+      outputs.onNews(news.task)
+    }
+    const book = new Book({ placement, desired, history, onNews })
+    const host: ActorHost = new ActorHost({
+      journal,
+      clock,
+      random,
+      logger,
+      onBoundary,
+      handlers: { lifecycle: this.#lifecycle() },
+      onStep: (stepped, turn) => this.#onStep(stepped, turn),
+      onQuiet: (turn) => this.#place(turn),
+      onFinal: () => {},
+    })
+    const times = this.#options.liveness ?? livenessDefaults
+    const tellNode = (type: string) => (nodeId: string) => host.tell(keys.nodeRecord(nodeId), { type })
+    const liveness = new Liveness({
+      clock,
+      logger,
+      ...times,
+      onLate: tellNode('HeartbeatLate'),
+      onExpired: tellNode('LeaseExpired'),
+    })
+    const nodes = new Nodes({ host, book, placement, liveness })
+    const shared = { host, journal, book, desired, nodes, placement, liveness, outputs, clock, random, logger }
+    const workers: Workers = new Workers({ ...shared, ...times, identity: office })
+    const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    outputs.onIdle = (taskId) => {
+      // A reader that begins to wait after the last news would wait for ever.
+      void tasks.view(taskId).then((view) => outputs.onNews(view))
+    }
+    const { clusterId, logId } = office
+    const door = new ManagerDoor({
+      ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
+      identity: { clusterId, logId, epoch },
+      clientParts: { logId, journal, tasks, nodes, history, outputs, subscriptions, logger },
+      workers,
+      clock,
+      logger,
+    })
+    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, workers, door }
+  }
+
+  #lifecycle() {
+    return {
+      recover: () => void this.#recover().catch((error: Error) => this.#refuseStart(error)),
+      open: () => void this.#open().catch((error: Error) => this.#refuseStart(error)),
+      close: () => void this.#close(),
+    }
+  }
+
+  #onStep(stepped: Stepped, turn: Turn): void {
+    const parts = this.#parts
+    if (stepped.actor.kind === 'task') parts?.book.onStep(stepped, turn)
+    else if (stepped.actor.kind === 'node') parts?.nodes.onStep(stepped, turn)
+  }
+
+  /** Places what waits and now fits, one after the other, in the turn that made room for it. */
+  #place(turn: Turn): void {
+    const { placement, nodes } = this.#parts as Parts
+    const placed = placement.next(turn.atMs)
+    if (placed !== undefined) {
+      const { taskId, nodeId, decision } = placed
+      const nodeName = placement.node(nodeId)?.name ?? nodeIdOf(nodes.get(nodeId)?.address ?? nodeId)
+      turn.tell(keys.task(taskId), { type: 'Placed', nodeId, nodeName, decision } as { type: string })
+      return
+    }
+    for (const { taskId, decision } of placement.newlyRefused(turn.atMs, refusalsPerTurnMax)) {
+      turn.tell(keys.task(taskId), { type: 'Unplaceable', why: decision.why ?? 'no node is fit' } as { type: string })
+    }
+  }
+
+  async #recover(): Promise<void> {
+    const { host, book, nodes, liveness, office } = this.#parts as Parts
+    const { storage, logger } = this.#options
+    const live = await recover({ storage, host, book, nodes, liveness, logger })
+    logger.info(`in office with epoch ${office.epoch}; ${live} tasks are live`, { cluster: office.clusterId })
+    host.tell(managerAddress, { type: 'Loaded' })
+  }
+
+  async #open(): Promise<void> {
+    const { door, liveness } = this.#parts as Parts
+    this.#addresses = await door.open()
+    liveness.start()
+    this.#opened?.resolve()
+  }
+
+  async #close(): Promise<void> {
+    const { door, liveness, journal, host } = this.#parts as Parts
+    liveness.stop()
+    await door.close()
+    await journal.settled()
+    for (const actor of host.actors.values()) actor.timers.cancelAll()
+    await this.#options.storage.close()
+    this.#closed?.()
+  }
+
+  #refuseStart(error: Error): void {
+    this.#opened?.reject(error)
+  }
+
+  #fail(error: Error): void {
+    this.#parts?.liveness.stop()
+    this.#opened?.reject(error)
+    void this.#parts?.door.close()
+    this.#options.onFailure(error)
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * What a manager does before it opens its door: takes office (raises the epoch, synced), and loads what was stored.
+ * Everything derived follows from that.
+ */
+
+import type { TaskSpec } from '../../actors/model.ts'
+import { nodeStanding } from '../../actors/node.ts'
+import { standingOf } from '../../actors/standing.ts'
+import type { TaskContext } from '../../actors/task.ts'
+import type { ActorHost, HostedActor } from '../host/actor.ts'
+import { endOf, formatVersion, keys, prefixes, revisionOf } from '../host/keys.ts'
+import { type LoadedActor, loadActors, readMeta } from '../host/load.ts'
+import { decodeRecord, encodeRecord } from '../host/record.ts'
+import type { Logger } from '../logger.ts'
+import type { Random } from '../random.ts'
+import { type Storage, StorageError, type StorageOp } from '../storage/storage.ts'
+import type { Book } from './book.ts'
+import type { Liveness } from './liveness.ts'
+import type { Nodes } from './nodes.ts'
+
+export interface Office {
+  readonly clusterId: string
+  readonly logId: string
+  readonly epoch: number
+  /** The last revision in the log. */
+  readonly revision: number
+}
+
+/** Raises the epoch, synced. Throws StorageError. */
+export async function takeOffice(storage: Storage, random: Random): Promise<Office> {
+  const format = await readMeta<number>(storage, keys.format)
+  if (format !== undefined && format > formatVersion) {
+    const message = `this data folder has format ${format}, from a newer Troupe, and this one knows ${formatVersion}; run the newer version`
+    throw new StorageError('newer-format', message)
+  }
+  const epoch = ((await readMeta<number>(storage, keys.epoch)) ?? 0) + 1
+  const clusterId = (await readMeta<string>(storage, keys.cluster)) ?? random.id(12)
+  const logId = (await readMeta<string>(storage, keys.logId)) ?? random.id(12)
+  const put = (key: string, value: unknown): StorageOp => ({ type: 'put', key, value: encodeRecord(value) })
+  const ops = [
+    put(keys.format, formatVersion),
+    put(keys.epoch, epoch),
+    put(keys.cluster, clusterId),
+    put(keys.logId, logId),
+  ]
+  await storage.batch(ops, { sync: true, epoch })
+  return { clusterId, logId, epoch, revision: await lastRevision(storage) }
+}
+
+/**
+ * The log knows every commit of a task; a node's record alone can be newer. Both count, for a revision is never used twice.
+ */
+async function lastRevision(storage: Storage): Promise<number> {
+  let revision = 0
+  const scan = storage.scan({ gte: prefixes.log, lt: endOf(prefixes.log), reverse: true, limit: 1 })
+  for await (const [key] of scan) revision = revisionOf(key)
+  for await (const loaded of loadActors(storage, prefixes.node, 'node')) {
+    if ('record' in loaded) revision = Math.max(revision, loaded.record.revision)
+  }
+  return revision
+}
+
+export interface RecoverOptions {
+  readonly storage: Storage
+  readonly host: ActorHost
+  readonly book: Book
+  readonly nodes: Nodes
+  readonly liveness: Liveness
+  readonly logger: Logger
+}
+
+/** Loads nodes and live tasks. Answers how many tasks are live. */
+export async function recover(options: RecoverOptions): Promise<number> {
+  await recoverNodes(options)
+  const live = await recoverTasks(options)
+  for (const actor of live) options.host.tell(actor.address, { type: 'Recovered' })
+  return live.length
+}
+
+async function recoverNodes({ storage, host, nodes, liveness, logger }: RecoverOptions): Promise<void> {
+  for await (const loaded of loadActors(storage, prefixes.node, 'node')) {
+    if (!('record' in loaded)) {
+      logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}; its worker will register again`)
+      continue
+    }
+    host.adopt(loaded.key, 'node', loaded.snapshot, loaded.record)
+    const actor = host.actors.get(loaded.key) as HostedActor
+    nodes.load(actor)
+    // Whatever was thought of it before: it has a full lease from now on.
+    host.tell(loaded.key, { type: 'Recovered' })
+    if (nodeStanding(actor.snapshot.value).state !== undefined) liveness.renew(loaded.key.slice(prefixes.node.length))
+  }
+}
+
+async function recoverTasks({ storage, host, book, logger }: RecoverOptions): Promise<HostedActor[]> {
+  const loadedTasks: LoadedActor[] = []
+  for await (const loaded of loadActors(storage, prefixes.task, 'task')) {
+    if (!('record' in loaded)) {
+      logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}`)
+    } else if (!standingOf(loaded.snapshot).final) {
+      loadedTasks.push(loaded)
+    }
+  }
+  const since = ({ snapshot }: LoadedActor) => (snapshot.context as TaskContext).queuedAtMs
+  loadedTasks.sort((a, b) => since(a) - since(b) || a.record.revision - b.record.revision)
+  const live: HostedActor[] = []
+  for (const { key, snapshot, record } of loadedTasks) {
+    const taskId = key.slice(prefixes.task.length)
+    const bytes = await storage.get(keys.spec(taskId))
+    if (bytes === undefined) {
+      logger.error(`set aside ${key}: its specification is missing`)
+      continue
+    }
+    host.adopt(key, 'task', snapshot, record)
+    const actor = host.actors.get(key) as HostedActor
+    book.load(actor, decodeRecord(bytes) as TaskSpec)
+    live.push(actor)
+  }
+  return live
+}
