@@ -11,6 +11,7 @@
  *   spec/<id>              what its user asked for, immutable
  *   node/<nodeId>          a node's record (manager)
  *   attempt/<id>.<n>       an attempt's record (worker)
+ *   spec/<id>.<n>          what is to be started (worker); deleted together with the attempt's record
  *   log/<revision>.<i>     one transition, in the order of commits
  *   past/<id>/<revision>.<i>   the same, found by its task; empty, points into `log/`
  *   final/<revision>/<id>  tasks in the order in which they ended; empty
@@ -35,6 +36,7 @@ export const keys = {
   spec: (id: string): string => `spec/${id}`,
   nodeRecord: (nodeId: string): string => `node/${nodeId}`,
   attempt: (key: AttemptKey): string => `attempt/${attemptName(key)}`,
+  attemptSpec: (key: AttemptKey): string => `spec/${attemptName(key)}`,
   log: (revision: number, index: number): string => `log/${ordered(revision)}.${String(index).padStart(3, '0')}`,
   past: (id: string, revision: number, index: number): string =>
     `past/${id}/${ordered(revision)}.${String(index).padStart(3, '0')}`,
