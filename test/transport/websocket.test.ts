@@ -168,6 +168,21 @@ describe('with others on the wire', () => {
     await told()
   })
 
+  test('closing a listener waits for nobody who has said nothing yet, nor for half a request', async () => {
+    const { listener } = await listening()
+    const sockets = ['', 'GET / HTTP/1.1\r\nhost:'].map((said) => {
+      const socket = connect({ host: '127.0.0.1', port: Number(new URL(listener.address).port) })
+      socket.on('error', () => {})
+      socket.write(said)
+      return socket
+    })
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
+    const beganMs = performance.now()
+    await listener.close()
+    expect(performance.now() - beganMs).toBeLessThan(3_000)
+    for (const socket of sockets) socket.destroy()
+  })
+
   test('plain HTTP is answered with 426 and a sentence', async () => {
     const { listener } = await listening()
     const answer = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {

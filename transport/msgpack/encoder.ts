@@ -4,7 +4,8 @@
  * Our own and not msgpackr's, because no set of its options keeps the promise of the public wire: integers over 2^32
  * (every time in milliseconds) come out as floats, which typed readers refuse; a Date, Set or BigInt slips out as an
  * extension; extensions are registered for the whole process, so an application that embeds us could change our wire;
- * and a small frame that waits keeps alive the large buffer it was cut from. It is no slower.
+ * and a small frame that waits keeps alive the large buffer it was cut from. It is as fast
+ * to write, and to read once the scan for depth is counted that msgpackr would need before it.
  */
 import {
   forbiddenKey,
