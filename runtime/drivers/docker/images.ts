@@ -40,9 +40,6 @@ export class Images {
    * ends when nobody waits any more. Rejects with StartFailure or EngineError.
    */
   async pull(image: string, onProgress: (text: string) => void, signal: AbortSignal): Promise<void> {
-    if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) {
-      throw new StartFailure('no-such-image', false, `The worker has no image ${image}, and an id cannot be pulled.`)
-    }
     const shared = this.#pulls.get(image) ?? this.#begin(image)
     shared.waiting.add(onProgress)
     try {
@@ -114,6 +111,9 @@ export class Images {
     }
   }
 }
+
+/** An id names what is in this engine; no registry knows it. */
+export const isImageId = (image: string): boolean => /^(sha256:)?[0-9a-f]{64}$/.test(image)
 
 /** The engine wants the tag or digest apart; a colon before a slash belongs to the registry's port. */
 export function splitReference(image: string): { repository: string; tag: string } {

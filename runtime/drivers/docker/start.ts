@@ -20,7 +20,7 @@ import { type Engine, EngineError, isRefusal, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
 import { engineUnreachable, failureOf, StartFailure, stoppedBeforeStart, toStartFailure } from './failure.ts'
 import { containerName, isAttempt } from './identity.ts'
-import type { Images } from './images.ts'
+import { type Images, isImageId } from './images.ts'
 import { type AttemptRecord, type Reports, removedByOthers } from './report.ts'
 import type { Slots } from './slots.ts'
 import { type ContainerPolicy, containerOptions } from './spec.ts'
@@ -118,16 +118,13 @@ export class Starts {
   async #pull({ record, spec, signal }: Request): Promise<void> {
     const { reports, images, clock } = this.#options
     const { key } = record
-    if (spec.pull === 'never') {
-      const advice = 'Pull it there, or let the task pull it.'
-      throw new StartFailure(
-        'no-such-image',
-        false,
-        `The worker has no image ${spec.image} and must not pull. ${advice}`,
-      )
+    const image = spec.image as string
+    if (spec.pull === 'never' || isImageId(image)) {
+      const why = spec.pull === 'never' ? 'must not pull it: pull it there, or let the task do so' : 'cannot pull an id'
+      throw new StartFailure('no-such-image', false, `The worker has no image ${image} and ${why}.`)
     }
     reports.tell({ type: 'Pulling', key, atMs: clock.nowMs() })
-    await images.pull(spec.image as string, (text) => reports.tell({ type: 'Progress', key, text }), signal)
+    await images.pull(image, (text) => reports.tell({ type: 'Progress', key, text }), signal)
   }
 
   /** Makes the container and starts it, in one slot; adopts the one that has its name. */

@@ -1,0 +1,194 @@
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { TaskSpec } from '../../actors/model.ts'
+import { Bench, eventually, newKey, outputOf, shell, whyNoEngine } from './docker-fixture.ts'
+
+const missing = await whyNoEngine()
+let bench: Bench
+beforeEach(() => {
+  bench = new Bench()
+})
+afterEach(() => bench.clear())
+
+interface Inspected {
+  readonly Id: string
+  readonly Config: Record<string, unknown> & { Env: string[]; Labels: Record<string, string> }
+  readonly HostConfig: Record<string, unknown> & { LogConfig: { Type: string; Config: Record<string, string> } }
+}
+
+// Needs a real engine with the test image; `whyNoEngine` prints which of them is missing, and fails with CI=true.
+describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => {
+  test('a specification reaches the engine whole, and what is ours cannot be set by a user', async () => {
+    const mine = await bench.open()
+    const spec: Partial<TaskSpec> = {
+      entrypoint: ['sh', '-c'],
+      command: ['id -u; id -g; pwd; echo $COLOUR $TROUPE_TASK_ID $TROUPE_ATTEMPT; cat'],
+      env: { COLOUR: 'a=b c', TROUPE_ATTEMPT: '99' },
+      workdir: '/tmp/some/where',
+      user: '65534:65534',
+      cpus: 0.5,
+      memoryBytes: 16 * 2 ** 20,
+      pidsLimit: 50,
+      labels: { team: 'red' },
+    }
+    const key = { ...newKey(), attempt: 7 }
+    await mine.run(spec, key)
+    // stdin is closed: `cat` ends at once instead of waiting for a person.
+    expect(await mine.ended(key)).toMatchObject({ type: 'Exited', exitCode: 0 })
+    expect((await outputOf(mine.driver, key)).stdout).toBe(`65534\n65534\n/tmp/some/where\na=b c ${key.taskId} 7\n`)
+    const { Config, HostConfig } = (await bench.inspect(key)).json as Inspected
+    expect(Config).toMatchObject({ Tty: false, OpenStdin: false, AttachStdin: false })
+    expect(Config.Labels).toMatchObject({
+      team: 'red',
+      'troupe.cluster': bench.clusterId,
+      'troupe.node': 'node-a',
+      'troupe.task': key.taskId,
+      'troupe.attempt': '7',
+    })
+    expect(Config.Env).toContain('TROUPE_ATTEMPT=7')
+    expect(Config.Env).not.toContain('TROUPE_ATTEMPT=99')
+    const mebibytes = 2 ** 20
+    expect(HostConfig).toMatchObject({
+      NanoCpus: 5e8,
+      Memory: 16 * mebibytes,
+      MemorySwap: 16 * mebibytes,
+      PidsLimit: 50,
+      Init: true,
+      NetworkMode: 'none',
+      Privileged: false,
+      AutoRemove: false,
+      RestartPolicy: { Name: '', MaximumRetryCount: 0 },
+    })
+    expect(HostConfig.LogConfig).toEqual({
+      Type: 'json-file',
+      Config: { 'max-size': `${5 * mebibytes}`, 'max-file': '2' },
+    })
+  })
+
+  test('an exit code, a signal and the kinds of OOM are told apart', async () => {
+    const mine = await bench.open()
+    const memory = { memoryBytes: 16 * 2 ** 20 }
+    const eat = 'tail /dev/zero'
+    const [code, killed, oom, child] = await Promise.all([
+      mine.run(shell('exit 42')),
+      mine.run(shell('kill -9 $$')),
+      mine.run(shell(`exec ${eat}`, memory)),
+      mine.run(shell(`${eat}; exit 0`, memory)),
+    ])
+    const end = await mine.ended(code)
+    expect(end).toMatchObject({ type: 'Exited', exitCode: 42 })
+    expect(end).not.toHaveProperty('signal')
+    expect(end).not.toHaveProperty('oomKilled')
+    if (end.type !== 'Exited') return
+    expect(end.startedAtMs).toBeGreaterThan(Date.now() - 60_000)
+    expect(end.atMs).toBeGreaterThanOrEqual(end.startedAtMs as number)
+    expect(await mine.ended(killed)).toMatchObject({ type: 'Exited', exitCode: 137, signal: 'SIGKILL' })
+    expect(await mine.ended(killed)).not.toHaveProperty('oomKilled')
+    expect(await mine.ended(oom)).toMatchObject({ type: 'Exited', exitCode: 137, oomKilled: true })
+    expect(await mine.ended(child)).toMatchObject({ type: 'Exited', exitCode: 0, oomKilled: true })
+  })
+
+  test('a kill from outside is told at once, and a removal from outside as Lost', async () => {
+    const mine = await bench.open({ sweepMs: 60_000 })
+    const [killed, removed] = await Promise.all([mine.run(shell('sleep 300')), mine.run(shell('sleep 300'))])
+    await Promise.all([mine.told(killed, 'Started'), mine.told(removed, 'Started')])
+    await bench.ask('POST', `/containers/${bench.containerName(killed)}/kill`)
+    expect(await mine.ended(killed, 3_000)).toMatchObject({ type: 'Exited', exitCode: 137 })
+    await bench.ask('POST', `/containers/${bench.containerName(removed)}/rename?name=${bench.clusterId}-taken`)
+    await bench.ask('DELETE', `/containers/${bench.clusterId}-taken?force=1`)
+    const end = await mine.ended(removed, 3_000)
+    expect(['Lost', 'Exited']).toContain(end.type)
+  })
+
+  test('an init makes a deaf command heed TERM; without one it is killed after the grace', async () => {
+    const mine = await bench.open()
+    const [quick, deaf] = await Promise.all([
+      mine.run({ command: ['sleep', '300'] }),
+      mine.run({ command: ['sleep', '300'], init: false }),
+    ])
+    const askedAtMs = performance.now()
+    await Promise.all([mine.driver.stop(quick, 30_000), mine.driver.stop(deaf, 400)])
+    expect(await mine.ended(quick)).toMatchObject({ exitCode: 143, signal: 'SIGTERM' })
+    expect(await mine.ended(deaf)).toMatchObject({ exitCode: 137, signal: 'SIGKILL' })
+    expect(performance.now() - askedAtMs).toBeGreaterThanOrEqual(400)
+  })
+
+  test('a grace of zero kills; a stop of what has ended and a second remove change nothing', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell("trap 'exit 0' TERM; while :; do sleep 0.05; done"))
+    await mine.driver.stop(key, 0)
+    expect(await mine.ended(key)).toMatchObject({ exitCode: 137 })
+    const told = mine.of(key).length
+    await mine.driver.stop(key, 0)
+    await mine.driver.stop(key, 100)
+    expect(mine.of(key)).toHaveLength(told)
+    await mine.driver.remove(key)
+    await mine.driver.remove(key)
+    expect(await bench.containers()).toEqual([])
+  })
+
+  test('an attempt that was removed never starts again, not even by a driver that never knew it', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell('echo once'))
+    await mine.ended(key)
+    await mine.driver.remove(key)
+    await mine.run(shell('echo twice'), key)
+    expect(mine.of(key).at(-1)).toMatchObject({ type: 'Lost' })
+    const later = await bench.open()
+    await later.run(shell('echo twice'), key)
+    expect(later.of(key)).toMatchObject([{ type: 'Lost' }])
+    expect(await bench.containers()).toEqual([])
+    expect((await outputOf(later.driver, key)).stdout).toBe('once\n')
+  })
+
+  test('mounts are allowed only below what the operator allows, wherever links and dots lead', async () => {
+    await bench.create()
+    const allowed = path.join(bench.outputDir, 'allowed')
+    const secret = path.join(bench.outputDir, 'secret')
+    await mkdir(path.join(allowed, 'in'), { recursive: true })
+    await mkdir(secret)
+    await mkdir(`${allowed}-beside`)
+    await writeFile(path.join(allowed, 'in', 'note'), 'hello\n')
+    await symlink(secret, path.join(allowed, 'link'))
+    const mine = await bench.open({ allowMounts: [allowed] })
+    const mount = (source: string, more = {}) => ({ mounts: [{ source, target: '/m', ...more }] })
+    const good = await mine.run(shell('cat /m/note; echo x > /m/new', mount(path.join(allowed, 'in'))))
+    expect(await mine.ended(good)).toMatchObject({ exitCode: 0 })
+    expect((await outputOf(mine.driver, good)).stdout).toBe('hello\n')
+    const readOnly = await mine.run(shell('echo x > /m/new', mount(path.join(allowed, 'in'), { readOnly: true })))
+    expect(await mine.ended(readOnly)).toMatchObject({ exitCode: 1 })
+    const outside = [`${allowed}/link`, `${allowed}/../secret`, `${allowed}-beside`, secret, '/', '/no/such/place']
+    for (const source of outside) {
+      const key = await mine.run(shell('ls /m', mount(source)))
+      const end = await mine.ended(key)
+      expect(end, source).toMatchObject({ type: 'StartFailed', code: 'bad-spec', retryable: false })
+      expect(end.type === 'StartFailed' && end.message).toContain('--allow-mount')
+    }
+    const absent = await mine.ended(await mine.run(shell('true', mount(`${allowed}/absent`))))
+    expect(absent.type === 'StartFailed' && absent.message).toContain('does not exist')
+  })
+
+  test('two workers on one engine see and touch only their own', async () => {
+    const [a, b] = [await bench.open({}, 'node-a'), await bench.open({}, 'node-b')]
+    const key = await a.run(shell('sleep 300'))
+    await a.told(key, 'Started')
+    await b.run(shell('sleep 300'), key)
+    const refusal = b.of(key).at(-1)
+    expect(refusal).toMatchObject({ type: 'StartFailed', code: 'start-failed' })
+    await b.driver.stop(key, 0)
+    await b.driver.remove(key)
+    expect(await b.driver.list()).toEqual([])
+    expect(await outputOf(b.driver, key)).toEqual({ stdout: '', stderr: '' })
+    expect(await a.driver.list()).toEqual([key])
+    expect(a.of(key).map(({ type }) => type)).toEqual(['Started'])
+  })
+
+  test('at most so many containers are made at once, and all get their turn', async () => {
+    const mine = await bench.open({ concurrentStarts: 2 })
+    const keys = await Promise.all(Array.from({ length: 6 }, () => mine.run(shell('exit 0'))))
+    for (const key of keys) expect(await mine.ended(key)).toMatchObject({ exitCode: 0 })
+    await Promise.all(keys.map((key) => mine.driver.remove(key)))
+    await eventually('all are gone', async () => (await bench.containers()).length === 0)
+  })
+})
