@@ -72,7 +72,13 @@ export async function writeFormat(paths: StorePaths, format: number): Promise<vo
 
 /** Makes the folders with their parents, for the owner alone: what they hold may be secret. */
 export async function makeFolders(paths: StorePaths): Promise<void> {
-  const first = await mkdir(paths.db, { recursive: true, mode: 0o700 })
+  const first = await mkdir(paths.db, { recursive: true, mode: 0o700 }).catch(async (error) => {
+    // Of a read-only file system Node's recursive mkdir says ENOENT; the plain one says what is the matter.
+    let missing = paths.db
+    while (!(await exists(dirname(missing)))) missing = dirname(missing)
+    await mkdir(missing, { mode: 0o700 })
+    throw error
+  })
   if (first === undefined) return
   for (let made = paths.db; ; made = dirname(made)) {
     await syncFolder(dirname(made))
