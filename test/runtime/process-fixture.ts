@@ -1,6 +1,15 @@
 /** What the tests of the process driver share: a built spawner, folders of their own, and looks at real processes. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
@@ -22,7 +31,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Compiles the spawner and what it imports into `dir`, so that a fresh clone can test it before any build. */
+/** Compiles the spawner, and the driver for workers of their own, into `dir`, so that a fresh clone can test it before any build. */
 export function buildSpawner(dir: string): string {
   const config = {
     extends: join(root, 'tsconfig.json'),
@@ -33,10 +42,11 @@ export function buildSpawner(dir: string): string {
       types: ['node'],
       typeRoots: [join(root, 'node_modules/@types')],
     },
-    files: [join(root, 'runtime/drivers/process/spawner-main.ts')],
+    files: ['spawner-main.ts', 'driver.ts'].map((name) => join(root, 'runtime/drivers/process', name)),
     include: [],
   }
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}')
+  symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
   writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(config))
   execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', dir], { stdio: 'inherit' })
   return join(dir, 'runtime/drivers/process/spawner-main.js')
@@ -103,7 +113,6 @@ export class ProcessWorkshop {
   async clear(): Promise<void> {
     await Promise.all(this.#drivers.map((driver) => driver.close()))
     for (const dir of this.#dirs) {
-      for (const pid of pidsWith(`TROUPE_TEST_DIR=${dir}`)) process.kill(pid, 'SIGKILL')
       const spawner = spawnerOf(dir)
       for (const pid of taskPids(dir)) tryKill(-pid)
       if (spawner !== undefined)
@@ -144,7 +153,7 @@ export function spawnerOf(dir: string): number | undefined {
   return pid
 }
 
-/** Living processes whose environment has the text; with `dir`, spawners whose lock file is in it. */
+/** Living processes whose environment has the text; with `dir`, the spawners that work there. */
 export function pidsWith(text: string, dir?: string): number[] {
   return readdirSync('/proc')
     .map(Number)
@@ -153,7 +162,11 @@ export function pidsWith(text: string, dir?: string): number[] {
         if (!(pid > 0) || /^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return false
         if (dir === undefined) return readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(text)
         const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1')
-        return command.includes('spawner-main.js') && !command.startsWith('flock') && cwdOf(pid) === dir
+        return (
+          command.includes('spawner-main.js') &&
+          !command.startsWith('flock') &&
+          readlinkSync(`/proc/${pid}/cwd`) === dir
+        )
       } catch {
         return false
       }

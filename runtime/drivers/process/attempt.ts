@@ -101,12 +101,12 @@ export class Attempt {
 
   /** TERM now, KILL when the grace is over; a later call only ever brings KILL nearer. */
   stop(graceMs: number): void {
-    if (!this.isRunning || !this.#started) return
+    if (!this.isRunning) return
     const atMs = performance.now() + graceMs
     if (this.#killDue === undefined) {
-      signalGroup(this.#started, 'SIGTERM')
+      this.#signal('SIGTERM')
       // A process that was halted would see TERM only when somebody lets it go on.
-      signalGroup(this.#started, 'SIGCONT')
+      this.#signal('SIGCONT')
     } else if (atMs >= this.#killDue.atMs) return
     clearTimeout(this.#killDue?.timer)
     this.#killDue = { atMs, timer: setTimeout(() => this.kill(), graceMs) }
@@ -114,7 +114,16 @@ export class Attempt {
 
   /** KILL now, to the whole group; strays follow when the main process has ended. */
   kill(): void {
-    if (this.isRunning && this.#started) signalGroup(this.#started, 'SIGKILL')
+    this.#signal('SIGKILL')
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (!this.isRunning || !this.#started) return
+    try {
+      signalGroup(this.#started, signal)
+    } catch (error) {
+      this.#context.complain(`${this.folder.name} could not be sent ${signal}: ${(error as Error).message}`)
+    }
   }
 
   /** Ends it if need be, and whatever bears its mark. Rejects if something cannot be killed. */
@@ -136,7 +145,12 @@ export class Attempt {
   }
 
   #lookAtAdopted(): void {
-    if (this.#started && isRunning(this.#started)) return
+    try {
+      if (this.#started && isRunning(this.#started)) return
+    } catch (error) {
+      this.#context.complain(`${this.folder.name} could not be looked at: ${(error as Error).message}`)
+      return
+    }
     clearInterval(this.#poll)
     void this.#lose('It ended, but its exit code is not known, because the spawner that waited for it had been killed.')
   }

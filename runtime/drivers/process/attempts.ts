@@ -137,7 +137,7 @@ export class Attempts {
 
   async #begin(attempt: Attempt, request: StartRequest): Promise<void> {
     const { folder } = attempt
-    if (await wasRemoved(folder)) {
+    if (await wasRemoved(folder, attempt.intent.clusterId)) {
       this.#entries.delete(folder.name)
       const message = 'It ran before and was removed; it is not started again.'
       this.#options.onSeen(request.scope, { name: folder.name, end: { kind: 'lost', message, atMs: Date.now() } })
@@ -157,7 +157,7 @@ export class Attempts {
     await entry.born
     const { folder } = entry.attempt
     await entry.attempt.makeGone()
-    await keepOutput(folder, this.#options)
+    await keepOutput(folder, entry.attempt.intent.clusterId, this.#options)
     await folder.discard()
     this.#entries.delete(folder.name)
     if (performance.now() - this.#trimmedAtMs < trimEveryMs) return
@@ -193,6 +193,6 @@ function refused(name: string, message: string): AttemptSeen {
 }
 
 /** A removed attempt that had begun has left its output. */
-async function wasRemoved(folder: AttemptFolder): Promise<boolean> {
-  return (await stat(folder.keptOutput('stdout')).catch(() => undefined)) !== undefined
+async function wasRemoved(folder: AttemptFolder, clusterId: string): Promise<boolean> {
+  return (await stat(folder.keptOutput('stdout', clusterId)).catch(() => undefined)) !== undefined
 }

@@ -169,7 +169,11 @@ class ProcessDriver implements Driver {
     key: AttemptKey,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<DriverChunk> {
-    return readOutput(this.#dir, attemptName(key), { ...options, clock: this.#clock })
+    return readOutput(this.#dir, attemptName(key), {
+      ...options,
+      clusterId: this.#bound().clusterId,
+      clock: this.#clock,
+    })
   }
 
   async close(): Promise<void> {

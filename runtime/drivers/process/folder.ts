@@ -7,7 +7,7 @@
  *                         end               how it ended
  *                         stdout stderr     written by the task itself, always appending
  *                         stdout.from …     where the kept part of a long output begins; before it is a hole
- *     output/<task>.<n>.stdout …            what is kept once an attempt was removed
+ *     output/<cluster>/<task>.<n>.stdout …  what is kept once an attempt was removed
  *     trash/                                what is being removed
  */
 import { constants, renameSync, writeFileSync } from 'node:fs'
@@ -63,9 +63,9 @@ export class AttemptFolder {
     return join(this.path, stream)
   }
 
-  /** The output once it was removed. */
-  keptOutput(stream: StreamName): string {
-    return join(this.dir, 'output', `${this.name}.${stream}`)
+  /** The output once it was removed; by cluster, for another cluster may use the same ids in the same folder. */
+  keptOutput(stream: StreamName, clusterId: string): string {
+    return join(this.dir, 'output', encodeURIComponent(clusterId), `${this.name}.${stream}`)
   }
 
   /** Says that a start will be tried. Rejects with EEXIST if that was said before. Survives a power cut. */

@@ -7,7 +7,7 @@ import type { AttemptFolder } from './folder.ts'
 import { refVariable } from './proc.ts'
 import type { ProcessSpec } from './protocol.ts'
 import { checkWorkdir, refusalOf, StartRefused } from './refusal.ts'
-import { findUser, type TaskUser } from './user.ts'
+import { type AccountFiles, findUser, systemAccounts, type TaskUser } from './user.ts'
 
 export interface ForkRequest {
   readonly taskId: string
@@ -21,18 +21,22 @@ export interface ForkRequest {
  * Starts the task and returns it running. Throws `StartRefused` if it did not start; then nothing of it exists.
  * The task leads a session and a group of its own, reads from /dev/null and appends to the folder's files.
  */
-export async function forkTask(folder: AttemptFolder, request: ForkRequest): Promise<ChildProcess> {
+export async function forkTask(
+  folder: AttemptFolder,
+  request: ForkRequest,
+  accounts: AccountFiles = systemAccounts,
+): Promise<ChildProcess> {
   const { spec } = request
   const [command, ...args] = spec.command ?? []
   if (!command) throw new StartRefused('bad-spec', 'A process task needs a command; give at least a program to run.')
-  const user = spec.user === undefined ? undefined : findUser(spec.user)
+  const user = spec.user === undefined ? undefined : findUser(spec.user, accounts)
   const env = taskEnv(request, user)
   const workdir = spec.workdir ?? '/'
   checkWorkdir(workdir)
-  const line = asUser([command, ...args], user, env.PATH ?? defaultPath)
   const stdout = openOutput(folder.output('stdout'), user)
   const stderr = openOutput(folder.output('stderr'), user)
   try {
+    const line = asUser([command, ...args], user, env.PATH ?? defaultPath)
     const child = spawn(line.command, line.args, {
       cwd: workdir,
       env,

@@ -20,11 +20,16 @@ export const logLimits = {
 export async function* readOutput(
   dir: string,
   name: string,
-  options: { readonly follow: boolean; readonly signal: AbortSignal; readonly clock: Clock },
+  options: {
+    readonly clusterId: string
+    readonly follow: boolean
+    readonly signal: AbortSignal
+    readonly clock: Clock
+  },
 ): AsyncGenerator<DriverChunk> {
   const { signal } = options
   const folder = new AttemptFolder(dir, name)
-  const readers = streams.map((stream) => new StreamReader(folder, stream))
+  const readers = streams.map((stream) => new StreamReader(folder, stream, options.clusterId))
   try {
     for (;;) {
       // Asked before reading, so that what was written until the end is read after it.
@@ -68,13 +73,15 @@ function pause(clock: Clock, signal: AbortSignal): Promise<void> {
 class StreamReader {
   readonly stream: StreamName
   readonly #folder: AttemptFolder
+  readonly #clusterId: string
   #file: FileHandle | undefined
   #at = 0
   /** How long the file was at the last look: what comes later is for the next one, or reading might never end. */
   #until = 0
 
-  constructor(folder: AttemptFolder, stream: StreamName) {
+  constructor(folder: AttemptFolder, stream: StreamName, clusterId: string) {
     this.#folder = folder
+    this.#clusterId = clusterId
     this.stream = stream
   }
 
@@ -82,7 +89,8 @@ class StreamReader {
   async look(): Promise<void> {
     // It only ever moves from the one place to the other, so looking in this order misses nothing.
     this.#file ??=
-      (await openIfThere(this.#folder.output(this.stream))) ?? (await openIfThere(this.#folder.keptOutput(this.stream)))
+      (await openIfThere(this.#folder.output(this.stream))) ??
+      (await openIfThere(this.#folder.keptOutput(this.stream, this.#clusterId)))
     this.#until = (await this.#file?.stat())?.size ?? 0
     // A file that shrank was begun anew, where holes cannot be made.
     if (this.#until < this.#at) this.#at = 0

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process'
 import { appendFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { type AttemptFolder, type StreamName, streams } from './folder.ts'
 
@@ -58,17 +58,18 @@ async function startOver(folder: AttemptFolder, stream: StreamName): Promise<voi
 }
 
 /** Moves the output to where it is kept after the attempt's folder is gone. May be repeated after a crash at any point. */
-export async function keepOutput(folder: AttemptFolder, limits: OutputLimits): Promise<void> {
-  await mkdir(join(folder.dir, 'output'), { recursive: true, mode: 0o700 })
+export async function keepOutput(folder: AttemptFolder, clusterId: string, limits: OutputLimits): Promise<void> {
   for (const stream of streams) {
     const path = folder.output(stream)
+    const kept = folder.keptOutput(stream, clusterId)
     const info = await stat(path).catch(() => undefined)
     if (!info) continue
+    await mkdir(dirname(kept), { recursive: true, mode: 0o700 })
     const from = Math.max(await folder.readFrom(stream), info.size - limits.outputBytesMax)
     if (from <= 0) {
-      await rename(path, folder.keptOutput(stream))
+      await rename(path, kept)
     } else {
-      await copyTail(path, folder.keptOutput(stream), from)
+      await copyTail(path, kept, from)
       await rm(path)
     }
   }
@@ -95,14 +96,14 @@ async function copyTail(source: string, target: string, from: number): Promise<v
 
 /** Drops the oldest kept output beyond the limits. */
 export async function trimKept(dir: string, limits: OutputLimits): Promise<void> {
-  const names = await readdir(join(dir, 'output')).catch(() => [])
+  const found = await readdir(join(dir, 'output'), { recursive: true, withFileTypes: true }).catch(() => [])
   const files = await Promise.all(
-    names.map(async (name) => {
-      const path = join(dir, 'output', name)
-      const info = await stat(path).catch(() => undefined)
-      return { path, bytes: info?.size ?? 0, atMs: info?.mtimeMs ?? 0 }
+    found.map(async (entry) => {
+      const path = join(entry.parentPath, entry.name)
+      const info = entry.isFile() ? await stat(path).catch(() => undefined) : undefined
+      return info ? [{ path, bytes: info.size, atMs: info.mtimeMs }] : []
     }),
-  )
+  ).then((lists) => lists.flat())
   files.sort((a, b) => b.atMs - a.atMs)
   let bytes = 0
   for (const [index, file] of files.entries()) {

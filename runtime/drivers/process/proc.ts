@@ -15,13 +15,15 @@ export interface ProcessStat {
   readonly startTicks: number
 }
 
-/** The process of that pid, or undefined if there is none. */
+/** The process of that pid, or undefined if there is none. Throws if it cannot be asked, which proves nothing. */
 export function readStat(pid: number): ProcessStat | undefined {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return undefined
+    throw error
   }
   // The name in brackets may hold anything, brackets and spaces too, so fields count from its last bracket.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -11,11 +11,19 @@ export interface TaskUser {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** Where users and groups are listed; see passwd(5) and group(5). */
+export interface AccountFiles {
+  readonly passwd: string
+  readonly group: string
+}
+
+export const systemAccounts: AccountFiles = { passwd: '/etc/passwd', group: '/etc/group' }
+
 /**
  * Looks up `user[:group]`, each a name or a number. Throws `StartRefused` with code `no-such-user` if the machine does
  * not know it, and with `bad-spec` if this process may not become it.
  */
-export function findUser(wanted: string, files = { passwd: '/etc/passwd', group: '/etc/group' }): TaskUser {
+export function findUser(wanted: string, files: AccountFiles = systemAccounts): TaskUser {
   const [userPart = '', groupPart] = wanted.split(':', 2)
   const people = readTable(files.passwd)
   const groups = readTable(files.group)
