@@ -120,9 +120,9 @@ export function layerOf(path: string): Layer | undefined {
   if (top !== 'runtime') return undefined
   if (portFiles.includes(path)) return 'port'
   if (rootFiles.includes(path) || folder === 'cli') return 'root'
+  // The machine's own time and chance, wherever it stands: an adapter of Clock and Random. The token's file is one, too.
+  if (path === 'runtime/system.ts' || path === 'runtime/token.ts' || file === 'system.ts') return 'adapter'
   if (file === undefined) return undefined
-  // The machine's own time and chance, wherever it stands: an adapter of Clock and Random.
-  if (file === 'system.ts') return 'adapter'
   if (folder === 'storage' || folder === 'drivers') return 'adapter'
   if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
   if (folder === 'client' || folder === 'conformance') return folder
