@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest'
+import { UsageError } from '../../runtime/cli/failure.ts'
+import { parseTaskFile } from '../../runtime/cli/task-file.ts'
+
+const fault = (text: string): string => {
+  try {
+    parseTaskFile(text, 'task.yaml')
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError)
+    return (error as Error).message
+  }
+  throw new Error('it was accepted')
+}
+
+describe('a task file', () => {
+  test('takes every field, in the words of people', () => {
+    const text = `
+id: nightly
+name: report
+driver: docker
+image: alpine:3
+pull: never
+entrypoint: [/bin/sh]
+command: ["-c", "echo hi"]
+env: {A: "1"}
+workdir: /tmp
+user: "1000"
+network: none
+cpus: 0.5
+memory: 64m
+pidsLimit: 10
+init: false
+mounts:
+  - /data:/data:ro
+  - source: /a
+    target: /b
+labels: {team: x}
+constraints: [zone=a]
+restart: {policy: on-failure, max: 3, backOff: 1s, backOffMax: 1m}
+timeout: 10m
+waitTimeout: 1h
+stopTimeout: 3s
+disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
+`
+    expect(parseTaskFile(text, 'f')).toEqual({
+      id: 'nightly',
+      spec: {
+        name: 'report',
+        driver: 'docker',
+        image: 'alpine:3',
+        pull: 'never',
+        entrypoint: ['/bin/sh'],
+        command: ['-c', 'echo hi'],
+        env: { A: '1' },
+        workdir: '/tmp',
+        user: '1000',
+        network: 'none',
+        cpus: 0.5,
+        memoryBytes: 64 * 2 ** 20,
+        pidsLimit: 10,
+        init: false,
+        mounts: [
+          { source: '/data', target: '/data', readOnly: true },
+          { source: '/a', target: '/b' },
+        ],
+        labels: { team: 'x' },
+        constraints: ['zone=a'],
+        restart: { policy: 'on-failure', max: 3, backOffMs: 1_000, backOffMaxMs: 60_000 },
+        timeoutMs: 600_000,
+        waitTimeoutMs: 3_600_000,
+        stopGraceMs: 3_000,
+        disconnect: { lostAfterMs: 300_000, stopAfterMs: 60_000, replace: true },
+      },
+    })
+  })
+
+  test('JSON with tabs, exact fields, restart as a word, docker by default', () => {
+    const text = '{\n\t"image": "x",\n\t"memoryBytes": 1024,\n\t"restart": "always"\n}'
+    expect(parseTaskFile(text, 'f').spec).toEqual({
+      driver: 'docker',
+      image: 'x',
+      memoryBytes: 1_024,
+      restart: { policy: 'always' },
+    })
+  })
+
+  test.each([
+    ['an unknown field', 'image: x\ncomand: [a]', '2: there is no field "comand"; did you mean "command"?'],
+    [
+      'an unknown field below',
+      'image: x\nrestart:\n  policy: always\n  maxx: 2',
+      '4: there is no field "maxx"; did you mean "max"?',
+    ],
+    ['a wrong type', 'image: x\n\ncpus: many', '3: "cpus" must be a number.'],
+    [
+      'text that looks like a number',
+      'image: x\nuser: 1000',
+      '2: "user" must be text; put it in quotes if it looks like a number.',
+    ],
+    [
+      'a number in env',
+      'image: x\nenv:\n  A: ok\n  PORT: 80',
+      '4: "env.PORT" must be text; put it in quotes if it looks like a number.',
+    ],
+    ['command as text', 'image: x\ncommand: echo hi', '2: "command" must be a list.'],
+    [
+      'an item of a list',
+      'image: x\ncommand:\n  - a\n  - 1',
+      '4: "command.1" must be text; put it in quotes if it looks like a number.',
+    ],
+    ['a wrong value', 'image: x\npull: sometimes', '2: "pull" must be missing, always or never.'],
+    ['a value out of range', 'image: x\ncpus: 0', '2: "cpus" must be > 0.'],
+    ['a wrong duration', 'image: x\ntimeout: 10', '2: "timeout" must be text with a unit, such as 10s or 64m.'],
+    ['a wrong size', 'image: x\nmemory: lots', '2: "memory": "lots" is no size; write for example 64m, 1g or 512MiB.'],
+    [
+      'a wrong nested duration',
+      'image: x\nrestart:\n  policy: always\n  backOff: 1y',
+      '4: "restart.backOff": "1y" is no duration',
+    ],
+    [
+      'a constraint',
+      'image: x\nconstraints:\n  - "zone"',
+      '3: "constraints.0" must look like label=value or label!=value.',
+    ],
+    ['a mount', 'image: x\nmounts:\n  - data:/data', '3: "mounts.0": "data:/data" is no mount'],
+    [
+      'a field twice',
+      'image: x\nmemory: 1g\nmemoryBytes: 5',
+      '3: "memoryBytes" and "memory" say the same; keep one of them.',
+    ],
+    ['a field without a value', 'image: x\nname:', '2: "name" has no value.'],
+    ['a restart without policy', 'image: x\nrestart:\n  max: 3', '2: "restart" lacks the field "policy".'],
+    [
+      'a restart that contradicts itself',
+      'image: x\nrestart:\n  policy: never\n  max: 3',
+      '4: "restart.max" has no meaning when the policy is never.',
+    ],
+    ['no image', 'name: x\ncommand: [a]', '1: "image" is missing; the docker driver needs one.'],
+    [
+      'docker fields for a process',
+      'driver: process\ncommand: [a]\nnetwork: none',
+      '3: "network" is only for the docker driver.',
+    ],
+    ['no command for a process', 'driver: process', '1: "command" is missing; the process driver needs one.'],
+    ['a wrong id', 'image: x\nid: Not_OK', '2: "id": "Not_OK" is no task id'],
+    ['a field of ours', 'image: x\nrerunOf: a', '2: there is no field "rerunOf"'],
+    ['broken YAML', 'image: x\ncommand: [a\nname: b', '3: '],
+    ['a key twice', 'image: x\nname: a\nname: b', '3: Map keys must be unique.'],
+    ['a list', '- image: x', '1: a task is a map of fields.'],
+    ['nothing', '', '1: the file is empty; it should hold the fields of a task.'],
+    ['two documents', 'image: x\n---\nimage: y', '2: '],
+    ['a prototype', 'image: x\n__proto__: {a: 1}', '2: there is no field "__proto__"'],
+  ])('%s is refused with its line', (_, text, message) => {
+    expect(fault(text)).toMatch(/^task\.yaml:\d+: \S/)
+    expect(fault(text).slice('task.yaml:'.length)).toContain(message)
+  })
+
+  test('a bomb of aliases is refused', () => {
+    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x,x]']
+    for (const [from, to] of ['ab', 'bc', 'cd', 'de', 'ef'].map((pair) => [...pair])) {
+      bomb.push(`${to}: &${to} [${Array(10).fill(`*${from}`).join(',')}]`)
+    }
+    expect(fault(bomb.join('\n'))).toMatch(/alias/i)
+  })
+})
