@@ -154,6 +154,7 @@ describe('unsupported platform', () => {
 })
 
 const why = whyNoMount()
+// Filling a disk for real takes a small one of our own, which only root may mount; whyNoMount says what is in the way.
 describe.skipIf(why !== undefined)(`on a file system of its own${why ? ` (${why})` : ''}`, () => {
   test('full while it writes: nothing goes on, and what was acknowledged is there once there is room', async () => {
     const at = fresh()

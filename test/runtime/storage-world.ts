@@ -111,14 +111,14 @@ export async function withMount(
   body: (remount: (options: string) => void) => Promise<void>,
 ): Promise<void> {
   const mount = (text: string) => {
-    const done = spawnSync('mount', ['-t', 'tmpfs', '-o', text, 'tmpfs', at], { encoding: 'utf8' })
+    const done = spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', text, 'tmpfs', at], { encoding: 'utf8' })
     if (done.status !== 0) throw new Error(`mount failed: ${done.stderr}`)
   }
   mount(options)
   try {
     await body((text) => mount(`remount,${text}`))
   } finally {
-    spawnSync('umount', ['-l', at])
+    spawnSync('/bin/umount', ['-l', at])
   }
 }
 
@@ -127,9 +127,9 @@ export function whyNoMount(): string | undefined {
   if (process.platform !== 'linux') return 'left out: tmpfs is of Linux'
   const at = mkdtempSync(join(tmpdir(), 'troupe-mount-'))
   try {
-    const done = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { encoding: 'utf8' })
+    const done = spawnSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { encoding: 'utf8' })
     if (done.status !== 0) return `left out: this user may not mount (${done.stderr?.trim() || done.error?.message})`
-    spawnSync('umount', [at])
+    spawnSync('/bin/umount', [at])
     return undefined
   } finally {
     rmSync(at, { recursive: true, force: true })
