@@ -1,0 +1,183 @@
+/** A real cluster for end-to-end tests: real processes of the built command line, real stores, a real engine. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+export const testImage = 'troupe-test/busybox:1'
+const main = resolve(import.meta.dirname, '../../dist/runtime/cli/main.js')
+const run = promisify(execFile)
+
+export interface Finished {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A process of the command line that goes on. */
+export class Program {
+  readonly child: ChildProcess
+  readonly ended: Promise<Finished>
+  stdout = ''
+  stderr = ''
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string) {
+    if (!existsSync(main)) throw new Error(`${main} is missing; run "npm run build" first`)
+    this.child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text
+    })
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text
+    })
+    this.ended = new Promise((done) => {
+      this.child.on('close', (code, signal) => done({ code, signal, stdout: this.stdout, stderr: this.stderr }))
+    })
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Finished> {
+    this.child.kill(signal)
+    return this.ended
+  }
+}
+
+/** Polls until `probe` answers something, or throws what it was waiting for. */
+export async function until<T>(what: string, probe: () => Promise<T | undefined>, withinMs = 30_000): Promise<T> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const found = await probe()
+    if (found !== undefined) return found
+    if (performance.now() > deadline) throw new Error(`after ${withinMs} ms still waiting for ${what}`)
+    await new Promise((wake) => setTimeout(wake, 50))
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer()
+    server.on('error', fail)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => done(port))
+    })
+  })
+}
+
+export class Cluster {
+  readonly dir: string
+  readonly port: number
+  readonly env: NodeJS.ProcessEnv
+  readonly #programs = new Set<Program>()
+
+  private constructor(dir: string, port: number) {
+    this.dir = dir
+    this.port = port
+    this.env = { ...process.env, TROUPE_ADDR: this.address, TROUPE_DATA_DIR: join(dir, 'data'), NO_COLOR: '1' }
+  }
+
+  static async open(): Promise<Cluster> {
+    return new Cluster(await mkdtemp(join(tmpdir(), 'troupe-e2e-')), await freePort())
+  }
+
+  get address(): string {
+    return `ws://127.0.0.1:${this.port}`
+  }
+
+  /** Starts one that goes on; it is killed by `close` at the latest. */
+  start(...args: string[]): Program {
+    const program = new Program(args, this.env, this.dir)
+    this.#programs.add(program)
+    void program.ended.then(() => this.#programs.delete(program))
+    return program
+  }
+
+  startManager(): Program {
+    return this.start('manager', '--listen', `127.0.0.1:${this.port}`, '--data-dir', join(this.dir, 'data'))
+  }
+
+  async startWorker(name: string, ...flags: string[]): Promise<Program> {
+    const token = await this.token()
+    const dataDir = join(this.dir, `worker-${name}`)
+    return this.start(
+      'worker',
+      '--manager',
+      this.address,
+      '--token',
+      token,
+      '--name',
+      name,
+      '--data-dir',
+      dataDir,
+      ...flags,
+    )
+  }
+
+  startUp(...flags: string[]): Program {
+    return this.start('up', '--listen', `127.0.0.1:${this.port}`, '--data-dir', join(this.dir, 'data'), ...flags)
+  }
+
+  token(): Promise<string> {
+    const path = join(this.dir, 'data', 'token')
+    return until('the token', async () =>
+      existsSync(path) ? (await readFile(path, 'utf8')).trim() || undefined : undefined,
+    )
+  }
+
+  /** Runs a command to its end. */
+  async troupe(...args: string[]): Promise<Finished> {
+    return this.start(...args).ended
+  }
+
+  async json<T>(...args: string[]): Promise<T> {
+    const { code, stdout, stderr } = await this.troupe(...args)
+    if (code !== 0) throw new Error(`troupe ${args.join(' ')} exited with ${code}: ${stderr}`)
+    return JSON.parse(stdout) as T
+  }
+
+  /** Waits until this many nodes are Ready. */
+  async ready(nodes: number): Promise<void> {
+    await until(`${nodes} ready nodes`, async () => {
+      const { code, stdout } = await this.troupe('node', '--json')
+      if (code !== 0) return undefined
+      const ready = (JSON.parse(stdout) as { state: string }[]).filter(({ state }) => state === 'Ready')
+      return ready.length >= nodes ? true : undefined
+    })
+  }
+
+  /** Ends everything that was started, tasks included, and removes the folder. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#programs].map((program) => program.kill('SIGKILL')))
+    for (const pid of await processesMentioning(this.dir)) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself.
+      }
+    }
+    await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  }
+}
+
+/** Processes whose command line or environment mentions this text, such as a folder that only this test uses. */
+export async function processesMentioning(text: string): Promise<number[]> {
+  const found: number[] = []
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
+    const [command, environment] = await Promise.all(
+      ['cmdline', 'environ'].map((file) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')),
+    )
+    if (command?.includes(text) || environment?.includes(text)) found.push(Number(name))
+  }
+  return found
+}
+
+/** Containers of ours on the engine, by a label. */
+export async function containersWith(label: string): Promise<string[]> {
+  const { stdout } = await run('docker', ['ps', '-a', '-q', '--no-trunc', '--filter', `label=${label}`])
+  return stdout.split('\n').filter((id) => id !== '')
+}
