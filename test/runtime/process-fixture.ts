@@ -173,11 +173,6 @@ export function pidsWith(text: string, dir?: string): number[] {
     })
 }
 
-const cwdOf = (pid: number) =>
-  execFileSync('readlink', [`/proc/${pid}/cwd`])
-    .toString()
-    .trim()
-
 export const isAlive = (pid: number): boolean =>
   existsSync(`/proc/${pid}`) && !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
 

@@ -106,8 +106,10 @@ export class Attempts {
     let failure: AttemptSeen | undefined
     const born = this.#begin(attempt, request).catch(async (error) => {
       this.#entries.delete(request.name)
-      await folder.discard().catch(() => undefined)
-      failure = refused(request.name, `The spawner cannot write to its folder: ${(error as Error).message}`)
+      const { code, message } = error as NodeJS.ErrnoException
+      // A folder that nobody knew of may be that of a start, so it stays, and stays in the way of another.
+      if (code !== 'EEXIST') await folder.discard().catch(() => undefined)
+      failure = refused(request.name, `The spawner cannot write to its folder: ${message}`)
     })
     this.#entries.set(request.name, { attempt, born })
     await born
