@@ -67,13 +67,7 @@ class Persistent {
   async ask<T>(what: string, question: (client: Client) => Promise<T>): Promise<T> {
     return until(what, async () => {
       try {
-        this.#client ??= await connect({ url: this.#url, token: this.#token }),
-          url: this.#url,
-          token: this.#token,
-          clock: systemClock,
-          random: systemRandom,
-          logger: silentLogger,
-        })
+        this.#client ??= await connect({ url: this.#url, token: this.#token })
         return await question(this.#client)
       } catch (error) {
         if (error instanceof TroupeError && !error.retryable) throw error
