@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
@@ -31,7 +31,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Compiles the spawner, and the driver for workers of their own, into `dir`, so that a fresh clone can test it before any build. */
+/** Compiles the spawner, and the driver for workers of their own, into `dir` of a workshop, so that a fresh clone can test it before any build. */
 export function buildSpawner(dir: string): string {
   const config = {
     extends: join(root, 'tsconfig.json'),
@@ -48,7 +48,12 @@ export function buildSpawner(dir: string): string {
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}')
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
   writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(config))
-  execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', dir], { stdio: 'inherit' })
+  try {
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', dir], { stdio: 'inherit' })
+  } catch (error) {
+    rmSync(dirname(dir), { recursive: true, force: true })
+    throw error
+  }
   return join(dir, 'runtime/drivers/process/spawner-main.js')
 }
 
