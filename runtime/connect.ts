@@ -3,8 +3,8 @@ import { frameLimits } from '../actors/protocol/frame.ts'
 import type { Transport } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
 import { type Client, connectClient } from './client/client.ts'
-import { clientClock, clientRandom } from './client/system.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import { systemClock, systemRandom } from './system.ts'
 
 export interface ConnectOptions {
   /** The manager's address, `ws://host:port` or `wss://host:port`. */
@@ -21,12 +21,12 @@ export interface ConnectOptions {
 export function connect(options: ConnectOptions): Promise<Client> {
   const { logger = silentLogger, ...rest } = options
   const transport = createClientTransport(logger)
-  return connectClient({ ...rest, transport, clock: clientClock, random: clientRandom, logger })
+  return connectClient({ ...rest, transport, clock: systemClock, random: systemRandom, logger })
 }
 
 /** The transport that clients on Node use. */
 export function createClientTransport(logger: Logger = silentLogger): Pick<Transport, 'connect'> {
   const { frameBytesMax, frameDepthMax, sendBufferBytesMax } = frameLimits
   const limits = { frameBytesMax, frameDepthMax, sendBufferBytesMax, sendBufferBytesHigh: sendBufferBytesMax / 4 }
-  return createWebsocketTransport({ limits, logger, clock: clientClock })
+  return createWebsocketTransport({ limits, logger, clock: systemClock })
 }

@@ -56,7 +56,9 @@ function explained(error: unknown, url: string, tokenHint: string): unknown {
   if (error.code === 'Unauthorized')
     return new TroupeError('Unauthorized', `${error.message} ${tokenHint}`, { cause: error })
   if (error.code !== 'Unavailable') return error
-  const named = error.message.includes(new URL(url).host) ? error.message : `${url}: ${error.message}`
-  const next = 'Start one with "troupe up", or say where it is with --addr or TROUPE_ADDR.'
+  // The transport's own advice, behind its first sentence, is for those who know no manager.
+  const [why = error.message] = error.message.split(/(?<=\.) /)
+  const named = why.includes(new URL(url).host) ? why : `${url}: ${why}`
+  const next = 'Start a manager with "troupe up", or say where one is with --addr or TROUPE_ADDR.'
   return new TroupeError('Unavailable', `${named} ${next}`, { cause: error })
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The entry of `troupe`: gives the command line this process's own streams, signals and environment. */
-import { clientClock, clientRandom } from '../client/system.ts'
+import { systemClock, systemRandom } from '../system.ts'
 import type { Io } from './io.ts'
 import { runCli } from './program.ts'
 
@@ -10,8 +10,8 @@ const io: Io = {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
-  clock: clientClock,
-  random: clientRandom,
+  clock: systemClock,
+  random: systemRandom,
   onSignal(name, handler) {
     process.on(name, handler)
     return () => process.off(name, handler)

@@ -52,12 +52,17 @@ export async function serve<T extends Service>(
     const service = await Promise.race([open(), second.then(interrupted)])
     service.failed.catch(() => undefined)
     announce(service)
-    await Promise.race([first, service.failed])
+    await Promise.race([first, service.failed.catch(broken)])
     output.note('troupe: stopping; tasks go on running on their workers')
     await closeInTime(cli, service, second)
   } finally {
     for (const off of undo) off()
   }
+}
+
+// Whatever a client would make of its code: this process is broken, and its starter should know.
+const broken = (error: unknown): never => {
+  throw new Failure(exitCodes.error, error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 const interrupted = (): never => {

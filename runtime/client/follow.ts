@@ -118,17 +118,19 @@ function watchIdle(link: Link, onIdle: () => void) {
   let writing = false
   let ended = false
   let cancel = () => {}
-  const arm = () => {
+  const arm = (delayMs: number) => {
     if (ended) return
     cancel = link.clock.setTimer(() => {
-      if (!writing && link.clock.uptimeMs() - sinceMs >= followLimits.idleMs) onIdle()
-      else arm()
-    }, followLimits.idleMs)
+      const leftMs = followLimits.idleMs - (link.clock.uptimeMs() - sinceMs)
+      if (writing) arm(followLimits.idleMs)
+      else if (leftMs > 0) arm(leftMs)
+      else onIdle()
+    }, delayMs)
   }
   return {
     begin: () => {
       sinceMs = link.clock.uptimeMs()
-      arm()
+      arm(followLimits.idleMs)
     },
     busy: (isWriting: boolean) => {
       writing = isWriting

@@ -43,8 +43,10 @@ export class OutputStream implements AsyncIterable<OutputPiece> {
   push(message: ClientReplies['Output']): void {
     if (this.#done) return
     for (const chunk of message.chunks) {
-      const data = bytesOf(chunk.data)
-      this.#waiting.push({ stream: chunk.stream, data })
+      const { stream, data } = chunk
+      // The schema leaves bytes to the codec.
+      if (!(data instanceof Uint8Array)) throw new TroupeError('Protocol', 'The manager sent output that is no bytes.')
+      this.#waiting.push({ stream, data })
       this.#waitingBytes += data.byteLength
     }
     if (this.#waitingBytes > outputLimits.waitingBytesMax) {
@@ -99,11 +101,4 @@ export class OutputStream implements AsyncIterable<OutputPiece> {
     this.#wires.credit(this.#takenBytes)
     this.#takenBytes = 0
   }
-}
-
-// In JSON bytes travel as base64.
-function bytesOf(data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data
-  if (typeof data !== 'string') throw new TroupeError('Protocol', 'The manager sent output that is no bytes.')
-  return Uint8Array.from(atob(data), (char) => char.charCodeAt(0))
 }

@@ -4,8 +4,8 @@ import { PassThrough } from 'node:stream'
 import type { Io, SignalName } from '../../runtime/cli/io.ts'
 import type { TerminalStream } from '../../runtime/cli/output.ts'
 import { runCli } from '../../runtime/cli/program.ts'
-import { clientClock, clientRandom } from '../../runtime/client/system.ts'
 import type { Roots } from '../../runtime/options.ts'
+import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { transport } from './client-manager.ts'
 
 export interface Run {
@@ -39,8 +39,8 @@ export function startCli(args: readonly string[], options: RunOptions = {}): Run
     stdin,
     stdout,
     stderr,
-    clock: options.clock ?? clientClock,
-    random: clientRandom,
+    clock: options.clock ?? systemClock,
+    random: systemRandom,
     onSignal(name, handler) {
       signals.on(name, handler)
       return () => signals.off(name, handler)

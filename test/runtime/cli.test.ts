@@ -92,7 +92,7 @@ describe('the command line', () => {
     const { code, stderr } = await cli(['status'])
     expect(code).toBe(4)
     expect(stderr).toContain(manager.address.replace('ws://', ''))
-    expect(stderr).toContain('Start one with "troupe up", or say where it is with --addr or TROUPE_ADDR.')
+    expect(stderr).toContain('Start a manager with "troupe up", or say where one is with --addr or TROUPE_ADDR.')
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 

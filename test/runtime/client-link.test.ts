@@ -3,10 +3,10 @@ import { backOffLimits, backOffMs } from '../../runtime/client/back-off.ts'
 import { connectClient } from '../../runtime/client/client.ts'
 import { followOutput } from '../../runtime/client/follow.ts'
 import { type Link, linkLimits, openLink } from '../../runtime/client/link.ts'
-import { clientClock, clientRandom } from '../../runtime/client/system.ts'
 import { TaskWatch } from '../../runtime/client/watch.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { eventually, FakeManager, token, transport } from './client-manager.ts'
 
 let manager: FakeManager
@@ -24,12 +24,12 @@ afterEach(async () => {
   await manager.close()
 })
 
-async function open(giveUpMs = 10_000, clock: Clock = clientClock, requestMs = 2_000): Promise<Link> {
-  const options = { transport, url: manager.address, token, clock, random: clientRandom, logger: silentLogger }
+async function open(giveUpMs = 10_000, clock: Clock = systemClock, requestMs = 2_000): Promise<Link> {
+  const options = { transport, url: manager.address, token, clock, random: systemRandom, logger: silentLogger }
   link = await openLink({
     connect: () => connectClient({ ...options, requestMs }),
     clock,
-    random: clientRandom,
+    random: systemRandom,
     giveUpMs,
     onLost: () => notes.push('lost'),
     onBack: () => notes.push('back'),
@@ -96,8 +96,8 @@ describe('a link', () => {
   test('notices a connection that is silently dead', async () => {
     // Only the probe's timer is hastened.
     const hasty: Clock = {
-      ...clientClock,
-      setTimer: (callback, delayMs) => clientClock.setTimer(callback, delayMs === linkLimits.probeMs ? 20 : delayMs),
+      ...systemClock,
+      setTimer: (callback, delayMs) => systemClock.setTimer(callback, delayMs === linkLimits.probeMs ? 20 : delayMs),
     }
     await open(10_000, hasty, 100)
     await eventually('a probe', () => manager.count('QueryTasks') > 1)

@@ -3,8 +3,8 @@ import { clientLimits } from '../../actors/protocol/client.ts'
 import { closeCodes, type TroupeError } from '../../actors/protocol/errors.ts'
 import { type Client, connectClient } from '../../runtime/client/client.ts'
 import { requestLimits } from '../../runtime/client/pending.ts'
-import { clientClock, clientRandom } from '../../runtime/client/system.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { eventually, FakeManager, token, transport } from './client-manager.ts'
 
 let manager: FakeManager
@@ -20,7 +20,7 @@ afterEach(async () => {
 })
 
 async function open(requestMs = 5_000, shown = token): Promise<Client> {
-  const options = { transport, url: manager.address, token: shown, clock: clientClock, random: clientRandom }
+  const options = { transport, url: manager.address, token: shown, clock: systemClock, random: systemRandom }
   const client = await connectClient({ ...options, logger: silentLogger, requestMs })
   clients.push(client)
   return client
@@ -56,7 +56,7 @@ describe('connecting', () => {
 
   test('a listener that does not welcome is given up after the deadline', async () => {
     const dumb = await transport.listen('127.0.0.1:0', { protocols: ['troupe.v1.msgpack'], onConnection: () => {} })
-    const options = { transport, url: dumb.address, token, clock: clientClock, random: clientRandom }
+    const options = { transport, url: dumb.address, token, clock: systemClock, random: systemRandom }
     const error = await failure(connectClient({ ...options, logger: silentLogger, requestMs: 50 }))
     expect(error).toMatchObject({ code: 'Unavailable' })
     expect(error.message).toContain('is it a Troupe manager?')
@@ -319,15 +319,28 @@ describe('output', () => {
     expect(await lost).toMatchObject({ code: 'Unavailable' })
   })
 
-  test('JSON carries bytes as base64', async () => {
+  test('output that is no bytes ends the connection with Protocol', async () => {
     manager.answer = (message, session) => {
       if (message.type !== 'ReadLogs') return undefined
-      const chunks = [{ stream: 'stdout', data: Buffer.from('héllo').toString('base64') }]
-      session.connection.send({ m: [{ type: 'Output', req: message.req, chunks }] })
-      return { type: 'OutputEnded', req: message.req }
+      session.connection.send({
+        m: [{ type: 'Output', req: message.req, chunks: [{ stream: 'stdout', data: 'text' }] }],
+      })
+      return 'silence'
     }
     const client = await open()
-    for await (const { data } of client.logs('a')) expect(Buffer.from(data).toString()).toBe('héllo')
-    expect.assertions(1)
+    const iterator = client.logs('a')[Symbol.asyncIterator]()
+    expect(await failure(iterator.next())).toMatchObject({ code: 'Protocol' })
+    expect((await client.closed).code).toBe(closeCodes.protocol)
+  })
+
+  test('the same over JSON', async () => {
+    manager.write('a', 1, 'stdout', new Uint8Array([0, 255, 10]))
+    const json = { ...transport, connect: (url: string) => transport.connect(url, { protocols: ['troupe.v1.json'] }) }
+    const options = { transport: json, url: manager.address, token, clock: systemClock, random: systemRandom }
+    const client = await connectClient({ ...options, logger: silentLogger })
+    clients.push(client)
+    const bytes: number[] = []
+    for await (const { data } of client.logs('a')) bytes.push(...data)
+    expect(bytes).toEqual([0, 255, 10])
   })
 })
