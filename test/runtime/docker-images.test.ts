@@ -93,7 +93,7 @@ describe.skipIf(missing !== undefined)('the docker driver fetches images', () =>
       mine.driver.start(key, spec, index === 0 ? leaver.signal : new AbortController().signal),
     )
     await Promise.all(keys.map((key) => mine.told(key, 'Pulling')))
-    await eventually('the layer is asked for', () => registry.requests.some((each) => /blobs/.test(each)))
+    await eventually('the layer is being loaded', () => registry.isHolding())
     leaver.abort()
     await starts[0]
     expect(mine.of(keys[0] as (typeof keys)[0]).at(-1)).toMatchObject({ type: 'StartFailed', code: 'start-failed' })
@@ -112,12 +112,17 @@ describe.skipIf(missing !== undefined)('the docker driver fetches images', () =>
     const key = newKey()
     const starting = mine.run(shell('exit 0', { image, pull: 'missing' }), key)
     await mine.told(key, 'Pulling')
-    await eventually('the layer is asked for', () => registry.requests.some((each) => /blobs/.test(each)))
+    await eventually('the layer is being loaded', () => registry.isHolding())
     await mine.driver.stop(key, 10_000)
     await starting
     const end = mine.of(key).at(-1)
     expect(end).toMatchObject({ type: 'StartFailed', code: 'start-failed', retryable: true })
-    await eventually('the engine has let go of the registry', () => registry.wasCut())
+    registry.hold(false)
+    // The engine has given the pull up with us: the image is not there, and the next start fetches it.
+    const next = await mine.run(shell('exit 0', { image, pull: 'missing', entrypoint: [] }))
+    expect(mine.of(next).map(({ type }) => type)).toContain('Pulling')
+    expect(await mine.ended(next)).toMatchObject({ exitCode: 0 })
+    await mine.driver.remove(next)
     expect(await mine.driver.list()).toEqual([])
   })
 

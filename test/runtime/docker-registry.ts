@@ -13,10 +13,10 @@ export interface Registry {
   publish(name: string): string
   /** Paths asked for, in order. */
   readonly requests: string[]
-  /** Holds back every answer to a request for a new layer until it is called with false. */
+  /** Holds back the rest of every new layer until it is called with false. */
   hold(held: boolean): void
-  /** Whether a held request has been cut by the engine. */
-  wasCut(): boolean
+  /** Whether an engine has begun to load a new layer and waits for the rest. */
+  isHolding(): boolean
   /** Every further request is answered with this status. */
   fail(status: number): void
   close(): Promise<void>
@@ -31,7 +31,6 @@ export async function openRegistry(login?: string): Promise<Registry> {
   const requests: string[] = []
   const waiting = new Set<() => void>()
   let held = false
-  let cut = false
   let status = 0
 
   const add = (bytes: Buffer): { size: number; digest: string } => {
@@ -55,12 +54,15 @@ export async function openRegistry(login?: string): Promise<Registry> {
     }
     const type = kind === 'blobs' ? 'application/octet-stream' : 'application/vnd.docker.distribution.manifest.v2+json'
     const headers = { 'content-type': type, 'content-length': body.length, 'docker-content-digest': digestOf(body) }
-    const answer = () => void response.writeHead(200, headers).end(request.method === 'HEAD' ? undefined : body)
-    if (!held || !fresh.has(id as string)) return answer()
+    response.writeHead(200, headers)
+    if (request.method === 'HEAD') return void response.end()
+    if (!held || !fresh.has(id as string)) return void response.end(body)
+    // An engine that waits for headers cannot be interrupted; one that waits for the rest of a layer lets go of it.
+    const begun = 10
+    response.write(body.subarray(0, begun))
+    const answer = () => void response.end(body.subarray(begun))
     waiting.add(answer)
-    response.on('close', () => {
-      if (waiting.delete(answer)) cut = true
-    })
+    response.on('close', () => waiting.delete(answer))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -101,7 +103,7 @@ export async function openRegistry(login?: string): Promise<Registry> {
       for (const answer of waiting) answer()
       waiting.clear()
     },
-    wasCut: () => cut,
+    isHolding: () => waiting.size > 0,
     fail(value) {
       status = value
     },
