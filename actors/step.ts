@@ -22,7 +22,7 @@ export interface Stamp {
 export interface Step {
   readonly snapshot: AnyMachineSnapshot
   readonly effects: readonly Effect[]
-  /** False when the event fits no transition that is open now: the very same snapshot came back. */
+  /** False when the event fits no transition that is open now: the very same snapshot came back, and nothing is asked for. */
   readonly changed: boolean
 }
 
@@ -55,10 +55,15 @@ function collect(action: { readonly type: string; readonly params: unknown }): v
     // An undelayed raise is reported too, but has been taken within the step already.
     if (params?.delay === undefined) return
     const event = params.event as EventObject
+    if (params.id === undefined) {
+      throw new Error(
+        `machine delays "${event.type}" without an id; give it one, so that it can be stored and cancelled`,
+      )
+    }
     collected.push({ type: 'schedule', id: String(params.id), event, delayMs: Number(params.delay) })
   } else if (action.type === 'xstate.cancel') {
     collected.push({ type: 'cancel', id: String(params?.sendId) })
-  } else if (action.type in effectTypes) {
+  } else if (Object.hasOwn(effectTypes, action.type)) {
     collected.push({ ...params, type: action.type } as Effect)
   } else {
     throw new Error(`machine asks for "${action.type}", which is no effect; see actors/effects.ts`)
@@ -93,7 +98,8 @@ export function initialStep(machine: AnyStateMachine, input: unknown): Step {
 export function step(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, event: EventObject & Stamp): Step {
   if (snapshot.status !== 'active') return { snapshot, effects: [], changed: false }
   const [next, effects] = collecting(() => machine.transition(snapshot, event, scope) as AnyMachineSnapshot)
-  return { snapshot: next, effects, changed: next !== snapshot }
+  // A transition that only acts gives the very same snapshot back, and what it asks for must be carried out all the same.
+  return { snapshot: next, effects, changed: next !== snapshot || effects.length > 0 }
 }
 
 export function persist(snapshot: AnyMachineSnapshot): PersistedSnapshot {
