@@ -1,0 +1,197 @@
+/** The parts of a worker, put together: who carries out which effect, and what follows from each step of an attempt. */
+import { statusOf } from '../../actors/attempt.ts'
+import { closeCodes } from '../../actors/protocol/errors.ts'
+import { ActorHost, type HostedActor, type Stepped } from '../host/actor.ts'
+import { noBoundary } from '../host/boundary.ts'
+import { Journal } from '../host/journal.ts'
+import { keys } from '../host/keys.ts'
+import type { Turn } from '../host/turn.ts'
+import { Alarms } from './alarms.ts'
+import { Attempts, contextOf } from './attempts.ts'
+import { Desired } from './desired.ts'
+import { Drivers } from './drivers.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { Logs } from './logs.ts'
+import { Recovery } from './recover.ts'
+import { Removals } from './removals.ts'
+import { Retries } from './retries.ts'
+import { type Hello, Session, type SessionMessage, sessionAddress, type Welcome } from './session.ts'
+import { Statuses } from './statuses.ts'
+import { StopAfter } from './stop-after.ts'
+import type { Identity, StoredWorker } from './store.ts'
+import type { WorkerHostOptions } from './worker.ts'
+
+export const workerAddress = 'worker'
+
+/** What the worker as a whole is told by its parts. */
+export interface PartsEvents {
+  readonly hello: () => Hello
+  readonly onOpen: (welcome: Welcome, greetedMs: number) => void
+  readonly onMessage: (message: SessionMessage) => void
+  readonly onClosed: (reason: string) => void
+  readonly onRejected: (code: string, message: string) => void
+  readonly onDriversChange: () => void
+  readonly onJournalFailure: (error: Error) => void
+  /** It has recovered, and is to dial. */
+  readonly onServing: () => void
+  /** It is to let go in order. */
+  readonly onClose: () => void
+  readonly onStopped: () => void
+  /** Recovering threw: a defect. */
+  readonly onDefect: (error: Error) => void
+}
+
+export interface Parts {
+  readonly identity: Identity
+  readonly journal: Journal
+  readonly host: ActorHost
+  readonly alarms: Alarms
+  readonly drivers: Drivers
+  readonly removals: Removals
+  readonly attempts: Attempts
+  readonly recovery: Recovery
+  readonly desired: Desired
+  readonly statuses: Statuses
+  readonly heartbeat: Heartbeat
+  readonly stopAfter: StopAfter
+  readonly logs: Logs
+  readonly session: Session
+}
+
+/** The parts, with the volatile actors made and nothing begun. */
+export function createParts(options: WorkerHostOptions, stored: StoredWorker, events: PartsEvents): Parts {
+  const { journal, host } = createHost(options, stored, events, () => parts)
+  const { storage, clock, random, logger } = options
+  const alarms = new Alarms(clock)
+  const retries = new Retries({ alarms, random })
+  const drivers = new Drivers({
+    drivers: options.drivers,
+    logger,
+    onAttempt: (key, event) => attempts.tell(key, event),
+    onComplete: (name) => recovery.look(name),
+    onChange: events.onDriversChange,
+  })
+  const removals = new Removals({ drivers, retries, logger })
+  const attempts = new Attempts({ host, storage, drivers, removals, retries, clock, logger })
+  const { unreadable } = stored
+  const recovery: Recovery = new Recovery({
+    ...{ attempts, drivers, removals, retries, clock, logger, unreadable },
+    desired: () => desired,
+  })
+  const desired = new Desired({
+    host,
+    attempts,
+    onGap: (have) => session.send({ type: 'DesiredGap', have }),
+    onComplete: () => void recovery.sweep(),
+    mayRun: (key) => recovery.mayRun(key),
+  })
+  const statuses = new Statuses({ send: (reported) => session.send({ type: 'Status', attempts: reported }) })
+  const heartbeat = new Heartbeat({
+    ...{ clock, random, alarms },
+    send: (seq) => session.send({ type: 'Heartbeat', seq }),
+    onExpired: () => session.break(closeCodes.timeout, 'the manager acknowledged no heartbeat for a whole lease'),
+  })
+  const stopAfter = new StopAfter({ clock, alarms, attempts, heartbeat })
+  const logs = new Logs({
+    ...{ attempts, logger },
+    drivers: options.drivers,
+    send: (message) => session.send(message, 'bulk'),
+  })
+  const session: Session = new Session({
+    ...{ host, identity: stored.identity, clock, logger, transport: options.transport, managerUrl: options.managerUrl },
+    prepare: async () => void (await drivers.probe()),
+    onDrain: () => logs.drained(),
+    ...events,
+  })
+  const parts: Parts = {
+    ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
+    ...{ heartbeat, stopAfter, logs, session },
+  }
+  host.run((turn) => {
+    host.create(turn, workerAddress, 'worker', undefined)
+    host.create(turn, sessionAddress, 'session', undefined)
+  })
+  return parts
+}
+
+/** The journal and the host of the actors; the parts that carry out effects are made after them. */
+function createHost(options: WorkerHostOptions, stored: StoredWorker, events: PartsEvents, parts: () => Parts) {
+  const { storage, clock, random, logger, onBoundary = noBoundary } = options
+  const journal = new Journal({
+    ...{ storage, logger, onBoundary },
+    epoch: stored.identity.highestEpoch,
+    revision: stored.revision,
+    onFailure: events.onJournalFailure,
+  })
+  const host = new ActorHost({
+    ...{ journal, clock, random, logger, onBoundary },
+    handlers: {
+      attempts: {
+        startAttempt: ({ key }) => parts().attempts.start(key),
+        stopAttempt: ({ key }) => parts().attempts.stop(key),
+        removeAttempt: ({ key }) => parts().attempts.remove(key),
+      },
+      session: {
+        dial: () => parts().session.dial(),
+        greet: () => void parts().session.greet(),
+        hangUp: () => parts().session.hangUp(),
+      },
+      lifecycle: {
+        recover: () => void recover(parts(), stored, options).catch(events.onDefect),
+        open: events.onServing,
+        close: events.onClose,
+      },
+    },
+    onStep: (stepped, turn) => {
+      if (stepped.actor.kind === 'attempt') attemptStepped(parts(), stepped, turn)
+    },
+    onQuiet: () => {},
+    onFinal: (actor) => onFinal(parts(), actor, events),
+  })
+  return { journal, host }
+}
+
+/** What follows from one step of an attempt. News of it wait for the flush that stores it. */
+function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn: Turn): void {
+  const { attempts, statuses, stopAfter, logs } = parts
+  const context = contextOf(actor)
+  const { key, stopAfterMs } = context
+  if (context.seq !== (before?.context as typeof context | undefined)?.seq) {
+    const status = statusOf(context)
+    turn.afterwards(() => statuses.note(status))
+  }
+  if (before === undefined && stopAfterMs !== undefined) turn.afterwards(() => stopAfter.expect(stopAfterMs))
+  const waits = to === 'Starting' || to === 'Pulling'
+  if (!waits) attempts.forgetSpec(key)
+  if (!waits && from !== to) turn.afterwards(() => logs.changed())
+  if (actor.snapshot.status !== 'active') turn.del(keys.attemptSpec(key))
+}
+
+function onFinal({ statuses }: Parts, actor: HostedActor, events: PartsEvents): void {
+  if (actor.kind === 'attempt') statuses.forget(contextOf(actor).key)
+  else if (actor.address === workerAddress) events.onStopped()
+}
+
+/** Takes the stored attempts in, and lets the drivers say what became of them. */
+async function recover(parts: Parts, stored: StoredWorker, { logger }: WorkerHostOptions): Promise<void> {
+  const { host, statuses, stopAfter, drivers, identity } = parts
+  for (const { key, reason } of stored.unreadable) {
+    logger.error(`the record ${key} cannot be read and is set aside: ${reason}; its attempt is only adopted or removed`)
+  }
+  for (const { key, snapshot, record } of stored.attempts) {
+    host.adopt(key, 'attempt', snapshot, record)
+    statuses.note(statusOf(snapshot.context))
+  }
+  stopAfter.check()
+  if (stored.attempts.length > 0) logger.info(`found ${stored.attempts.length} attempts in the store`)
+  const { clusterId, nodeId } = identity
+  if (clusterId !== undefined) await drivers.watch({ clusterId, nodeId })
+  for (const actor of parts.attempts.all()) {
+    const { driver, key } = contextOf(actor)
+    if (drivers.offers(driver)) continue
+    logger.warn(`${key.taskId} was started by the ${driver} driver, which this worker does not offer now`)
+    // Only a start can be answered without the driver: it fails. The rest waits for a worker that offers it again.
+    parts.attempts.tell(key, { type: 'Recovered' })
+  }
+  host.tell(workerAddress, { type: 'Loaded' })
+}

@@ -1,0 +1,129 @@
+/**
+ * Compares the attempts with what a driver has: after a start of the worker, whenever an engine can be asked again, and
+ * once the complete desired state is known. What was asked of the driver before is asked again, what is gone is Lost,
+ * and what nobody wants is removed. A driver that does not answer proves nothing.
+ */
+import { type AttemptKey, attemptName } from '../../actors/model.ts'
+import type { Clock } from '../clock.ts'
+import { keys } from '../host/keys.ts'
+import type { UnreadableRecord } from '../host/load.ts'
+import type { Logger } from '../logger.ts'
+import { type Attempts, contextOf, stateOf } from './attempts.ts'
+import type { Desired } from './desired.ts'
+import type { Drivers } from './drivers.ts'
+import type { Removals } from './removals.ts'
+import type { Retries } from './retries.ts'
+
+/** States in which something was asked of the driver, of which a crash may have lost the answer. */
+const asking = new Set(['Starting', 'Pulling', 'Stopping', 'Removing'])
+/** States of an attempt that must exist in its driver. */
+const existing = new Set(['Running', 'Stopping'])
+
+export interface RecoveryOptions {
+  readonly attempts: Attempts
+  readonly desired: () => Desired
+  readonly drivers: Drivers
+  readonly removals: Removals
+  readonly retries: Retries
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Records that could not be read. */
+  readonly unreadable: readonly UnreadableRecord[]
+}
+
+export class Recovery {
+  readonly #options: RecoveryOptions
+  /** Addresses of attempts whose records could not be read, and whether a driver was seen to have them. */
+  readonly #setAside: Map<string, boolean>
+  #closed = false
+
+  constructor(options: RecoveryOptions) {
+    this.#options = options
+    this.#setAside = new Map(options.unreadable.map(({ key }) => [key, false]))
+  }
+
+  /**
+   * An attempt whose record cannot be read may have run before. It may be adopted, but without anything left of it to
+   * adopt it must not be started.
+   */
+  mayRun(key: AttemptKey): boolean {
+    return this.#setAside.get(keys.attempt(key)) ?? true
+  }
+
+  close(): void {
+    this.#closed = true
+  }
+
+  /** The driver has told what exists: asks again what was asked of it. Resolves when it was done, or is put off. */
+  async look(driverName: string): Promise<void> {
+    const { attempts } = this.#options
+    // Those that begin while the driver answers are not in its answer.
+    const before = this.#of(driverName)
+      .filter((actor) => existing.has(stateOf(actor)))
+      .map((actor) => contextOf(actor).key)
+      .filter((key) => !attempts.isStarting(key))
+    const listed = await this.#list(driverName)
+    if (listed === undefined) return
+    const names = new Set(listed.map(attemptName))
+    for (const key of before) if (!names.has(attemptName(key))) this.#lost(driverName, key)
+    for (const actor of this.#of(driverName)) {
+      if (asking.has(stateOf(actor))) attempts.tell(contextOf(actor).key, { type: 'Recovered' })
+    }
+    this.#sweep(driverName, listed)
+  }
+
+  /** Removes, in every driver, what bears this worker's marks and nobody wants. */
+  async sweep(): Promise<void> {
+    const { drivers } = this.#options
+    const one = async (driverName: string) => {
+      await drivers.ready(driverName)
+      const listed = await this.#list(driverName)
+      if (listed !== undefined) this.#sweep(driverName, listed)
+    }
+    await Promise.all(drivers.names.map(one))
+  }
+
+  #of(driverName: string) {
+    return [...this.#options.attempts.all()].filter((actor) => contextOf(actor).driver === driverName)
+  }
+
+  /** Undefined if it cannot be asked now; it is looked at later then, at the latest when it says that it can be. */
+  async #list(driverName: string): Promise<AttemptKey[] | undefined> {
+    const { drivers, retries, logger } = this.#options
+    const name = `look ${driverName}`
+    try {
+      const listed = await (await drivers.ready(driverName))?.list()
+      if (this.#closed || listed === undefined) return undefined
+      retries.done(name)
+      for (const key of listed) {
+        const address = keys.attempt(key)
+        if (this.#setAside.has(address)) this.#setAside.set(address, true)
+      }
+      return listed
+    } catch (error) {
+      if (this.#closed) return undefined
+      const failures = retries.later(name, () => void this.look(driverName))
+      const reason = (error as Error).message
+      if (failures === 1) logger.warn(`the ${driverName} driver cannot say what it has; asking again`, { reason })
+      return undefined
+    }
+  }
+
+  #lost(driverName: string, key: AttemptKey): void {
+    const { attempts, clock } = this.#options
+    const actor = attempts.get(key)
+    if (actor === undefined || !existing.has(stateOf(actor))) return
+    const message = `nothing was left of it when the ${driverName} driver was asked`
+    attempts.tell(key, { type: 'Lost', occurredAtMs: clock.nowMs(), message })
+  }
+
+  #sweep(driverName: string, listed: readonly AttemptKey[]): void {
+    const { attempts, removals, logger } = this.#options
+    const desired = this.#options.desired()
+    for (const key of listed) {
+      if (!desired.isComplete || attempts.get(key) !== undefined || desired.wants(key)) continue
+      logger.info(`removing ${attemptName(key)}, which nobody wants`, { driver: driverName })
+      removals.remove(driverName, key, () => this.#setAside.delete(keys.attempt(key)))
+    }
+  }
+}
