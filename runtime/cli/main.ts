@@ -4,6 +4,12 @@ import { systemClock, systemRandom } from '../system.ts'
 import type { Io } from './io.ts'
 import { runCli } from './program.ts'
 
+/**
+ * One Ctrl-C can come twice: from the terminal, to the whole group, and again from a wrapper (npm, timeout) that passes
+ * it on. Within so many milliseconds it counts as one, lest it kill what it was to stop.
+ */
+const sameSignalMs = 200
+
 const io: Io = {
   env: process.env,
   cwd: process.cwd(),
@@ -13,8 +19,14 @@ const io: Io = {
   clock: systemClock,
   random: systemRandom,
   onSignal(name, handler) {
-    process.on(name, handler)
-    return () => process.off(name, handler)
+    let lastMs = Number.NEGATIVE_INFINITY
+    const onSignal = () => {
+      const nowMs = performance.now()
+      if (nowMs - lastMs >= sameSignalMs) handler()
+      lastMs = nowMs
+    }
+    process.on(name, onSignal)
+    return () => process.off(name, onSignal)
   },
   loadTransport: async () => (await import('../connect.ts')).createClientTransport(),
   loadRoots: () => import('../open.ts'),

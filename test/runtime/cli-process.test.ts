@@ -45,9 +45,13 @@ describe('a process of its own', () => {
     await eventually('it is attached', () => manager.count('Subscribe') === 2)
     manager.start('abc')
     run.kill('SIGINT')
-    await eventually('the wish to stop', () => manager.count('StopTask') === 1)
+    await eventually('the wish to stop', () => stderr.includes('stopping the task'))
+    // A wrapper that passes on the very same Ctrl-C must not turn it into a kill.
+    run.kill('SIGINT')
+    await eventually('it was sent', () => manager.count('StopTask') > 0)
     run.kill('SIGHUP')
     expect(await exitOf(run)).toBe(129)
+    expect(manager.count('StopTask')).toBe(1)
     expect(stderr).toContain('To attach again')
   })
 

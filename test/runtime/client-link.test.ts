@@ -216,7 +216,32 @@ describe('following output', () => {
     expect(incomplete).toEqual([])
   })
 
-  test('after a lost connection it goes on where it was, within a chunk as well', async () => {
+  test('pieces may be cut otherwise the second time: nothing comes twice', async () => {
+    const link = await open()
+    manager.start('a')
+    manager.write('a', 1, 'stdout', 'abc')
+    manager.write('a', 1, 'stderr', 'X')
+    const done = follow(link)
+    await eventually('the beginning', () => text === 'abcX')
+    await manager.close()
+    manager.answer = (message, session) => {
+      if (message.type !== 'ReadLogs') return undefined
+      for (const [stream, data] of [
+        ['stdout', 'ab'],
+        ['stderr', 'XY'],
+        ['stdout', 'cdef'],
+      ] as const) {
+        session.send({ type: 'Output', req: message.req, chunks: [{ stream, data: Buffer.from(data) }] })
+      }
+      return { type: 'OutputEnded', req: message.req }
+    }
+    await manager.listen()
+    await eventually('the rest', () => text === 'abcXYdef')
+    manager.finish('a', 0)
+    await done
+  })
+
+  test('after a lost connection it goes on where it was', async () => {
     const link = await open()
     manager.start('a')
     manager.write('a', 1, 'stdout', 'abc')
