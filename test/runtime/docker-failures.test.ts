@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { StartFailureCode, TaskSpec } from '../../actors/model.ts'
 import { clean, failureOf } from '../../runtime/drivers/docker/failure.ts'
@@ -47,7 +48,7 @@ describe.skipIf(missing !== undefined)('the docker driver says why a start faile
 
   test('each reason has its code, and its container can be removed', async () => {
     const mine = await bench.open()
-    await Promise.all(
+    const checks = await Promise.allSettled(
       failing.map(async ([what, spec, code, retryable, words]) => {
         const key = await mine.run(shell('exit 0', spec))
         expect(mine.of(key), what).toMatchObject([{ type: 'StartFailed', code, retryable }])
@@ -60,6 +61,7 @@ describe.skipIf(missing !== undefined)('the docker driver says why a start faile
         await mine.driver.remove(key)
       }),
     )
+    for (const check of checks) if (check.status === 'rejected') throw check.reason
     expect(await bench.containers()).toEqual([])
   })
 
@@ -114,6 +116,7 @@ describe('without an engine', () => {
     await driver.close()
     await starting
     expect(events).toHaveLength(1)
+    await rm(bench.outputDir, { recursive: true })
   })
 })
 

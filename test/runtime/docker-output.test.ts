@@ -1,0 +1,152 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { DriverChunk } from '../../runtime/drivers/driver.ts'
+import {
+  chunkBytesMax,
+  decodeFrames,
+  encodeFrame,
+  outputPath,
+  readOutput,
+  saveOutput,
+  splitChunk,
+} from '../../runtime/drivers/output-file.ts'
+import { Bench, eventually, outputOf, shell, whyNoEngine } from './docker-fixture.ts'
+
+const missing = await whyNoEngine()
+const never = new AbortController().signal
+
+async function* each<T>(...items: T[]): AsyncGenerator<T> {
+  yield* items
+}
+async function all(chunks: AsyncIterable<DriverChunk>): Promise<string[]> {
+  const got: string[] = []
+  for await (const { stream, data } of chunks) got.push(`${stream}:${Buffer.from(data).toString()}`)
+  return got
+}
+const chunk = (stream: DriverChunk['stream'], text: string): DriverChunk => ({ stream, data: Buffer.from(text) })
+
+describe('output files', () => {
+  let folder = ''
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'troupe-output-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  test('frames survive any cutting into blocks, and a torn last one is dropped', async () => {
+    const whole = Buffer.concat([
+      encodeFrame(chunk('stdout', 'a')),
+      encodeFrame(chunk('stderr', '')),
+      encodeFrame(chunk('stderr', 'bcd')),
+    ])
+    for (let size = 1; size <= whole.length; size++) {
+      const blocks: Buffer[] = []
+      for (let at = 0; at < whole.length; at += size) blocks.push(whole.subarray(at, at + size))
+      expect(await all(decodeFrames(each(...blocks)))).toEqual(['stdout:a', 'stderr:', 'stderr:bcd'])
+    }
+    expect(await all(decodeFrames(each(whole.subarray(0, -1))))).toEqual(['stdout:a', 'stderr:'])
+  })
+
+  test('what is not framed, and what the engine reports, is an error', async () => {
+    await expect(all(decodeFrames(each(Buffer.from('plain text'))))).rejects.toThrow(/not framed/)
+    const report = encodeFrame(chunk('stdout', 'log file is damaged'))
+    report[0] = 3
+    await expect(all(decodeFrames(each(report)))).rejects.toThrow(/damaged/)
+  })
+
+  test('chunks are split at 16 KiB', () => {
+    const sizes = [...splitChunk(chunk('stdout', 'x'.repeat(40_000)))].map(({ data }) => data.length)
+    expect(sizes).toEqual([chunkBytesMax, chunkBytesMax, 40_000 - 2 * chunkBytesMax])
+  })
+
+  test('a saved output is read back, in part too; an absent one is empty', async () => {
+    const file = outputPath(folder, { taskId: 'a', attempt: 2 })
+    expect(path.basename(file)).toBe('a.2.log')
+    expect(await all(readOutput(file, { signal: never }))).toEqual([])
+    await saveOutput(file, each(chunk('stdout', 'one'), chunk('stderr', 'two')), { bytesMax: 100 })
+    expect(await all(readOutput(file, { signal: never }))).toEqual(['stdout:one', 'stderr:two'])
+    expect(await all(readOutput(file, { signal: never, skipBytes: 4 }))).toEqual(['stderr:wo'])
+    expect(await all(readOutput(file, { signal: AbortSignal.abort() }))).toEqual([])
+  })
+
+  test('the oldest is cut, and a source that fails leaves the last good file', async () => {
+    const file = path.join(folder, 'cut.log')
+    const lines = Array.from({ length: 100 }, (_, index) => chunk('stdout', `line ${String(index).padStart(3, '0')}\n`))
+    await saveOutput(file, each(...lines), { bytesMax: 45 })
+    const kept = [
+      'stdout:line 095\n',
+      'stdout:line 096\n',
+      'stdout:line 097\n',
+      'stdout:line 098\n',
+      'stdout:line 099\n',
+    ]
+    expect(await all(readOutput(file, { signal: never }))).toEqual(kept)
+    async function* failing(): AsyncGenerator<DriverChunk> {
+      yield chunk('stdout', 'half')
+      throw new Error('the connection broke')
+    }
+    await expect(saveOutput(file, failing(), { bytesMax: 45 })).rejects.toThrow('broke')
+    expect(await all(readOutput(file, { signal: never }))).toEqual(kept)
+  })
+})
+
+// Needs a real engine with the test image; `whyNoEngine` prints which of them is missing, and fails with CI=true.
+describe.skipIf(missing !== undefined)('the docker driver keeps output', () => {
+  let bench: Bench
+  beforeEach(() => {
+    bench = new Bench()
+  })
+  afterEach(() => bench.clear())
+
+  test('bounded, the newest of it, live and after the removal', async () => {
+    const outputBytesMax = 100_000
+    const mine = await bench.open({ outputBytesMax })
+    const key = await mine.run(shell('seq 1 60000'))
+    expect(await mine.ended(key)).toMatchObject({ exitCode: 0 })
+    const live = await outputOf(mine.driver, key)
+    expect(live.stdout.length).toBeLessThanOrEqual(outputBytesMax)
+    expect(live.stdout.length).toBeGreaterThan(1_000)
+    expect(live.stdout.endsWith('59999\n60000\n')).toBe(true)
+    await mine.driver.remove(key)
+    expect(await outputOf(mine.driver, key)).toEqual(live)
+    expect(await readdir(bench.outputDir)).toEqual([`${key.taskId}.1.log`])
+  })
+
+  test('of long lines and of bytes that are no text', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell("head -c 50000 /dev/zero | tr '\\0' y; printf '\\n\\n a b'; printf 'e\\n' >&2"))
+    await mine.ended(key)
+    const expected = { stdout: `${'y'.repeat(50_000)}\n\n a b`, stderr: 'e\n' }
+    expect(await outputOf(mine.driver, key)).toEqual(expected)
+    expect(await outputOf(mine.driver, key, true)).toEqual(expected)
+    await mine.driver.remove(key)
+    expect(await outputOf(mine.driver, key)).toEqual(expected)
+  })
+
+  test('for a follower that began before the start and reads slowly while it is removed', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell('seq 1 30000; exec sleep 300'))
+    await eventually('it is printed', async () => (await outputOf(mine.driver, key)).stdout.endsWith('\n30000\n'))
+    let text = ''
+    let removing: Promise<void> | undefined
+    for await (const { data } of mine.driver.logs(key, { follow: true, signal: never })) {
+      text += Buffer.from(data).toString()
+      if (removing === undefined) {
+        removing = mine.driver.remove(key)
+        await removing
+      }
+    }
+    expect(text).toBe(Array.from({ length: 30_000 }, (_, index) => `${index + 1}\n`).join(''))
+  })
+
+  test('though the folder cannot be written: then the container stays, and the error says so', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell('echo kept'))
+    await mine.ended(key)
+    await rm(bench.outputDir, { recursive: true })
+    await writeFile(bench.outputDir, '')
+    await expect(mine.driver.remove(key)).rejects.toThrow(/ENOTDIR/)
+    expect(await mine.driver.list()).toEqual([key])
+  })
+})
