@@ -137,6 +137,8 @@ export const attemptMachine = setup({
     isAbsent: ({ context }) => context.absent,
     isAcknowledged: ({ context }) => context.acknowledged,
     isNew: ({ context }) => !context.absent,
+    isFirstStart: ({ context }) => context.startedAtMs === undefined,
+    isFirstAcknowledgement: ({ context }) => !context.acknowledged,
   },
   actions: {
     startAttempt: (_, _params: { key: AttemptKey }) => {},
@@ -199,8 +201,8 @@ export const attemptMachine = setup({
       entry: { type: 'stopAttempt', params: ({ context }) => ({ key: context.key, graceMs: context.graceMs }) },
       on: {
         ...ends,
-        // It was under way when the stop came; that it did start is still worth knowing.
-        Started: { actions: 'recordStart' },
+        // It was under way when the stop came; that it did start is still worth knowing, once.
+        Started: { guard: 'isFirstStart', actions: 'recordStart' },
         Stop: { guard: 'shortensGrace', target: 'Stopping', reenter: true, actions: 'recordStop' },
         Absent: { guard: 'isNew', actions: 'recordAbsent' },
         Recovered: {
@@ -212,7 +214,7 @@ export const attemptMachine = setup({
       on: {
         Acknowledged: [
           { guard: 'isAbsent', target: 'Removing', actions: 'recordAcknowledged' },
-          { actions: 'recordAcknowledged' },
+          { guard: 'isFirstAcknowledgement', actions: 'recordAcknowledged' },
         ],
         Absent: [
           { guard: 'isAcknowledged', target: 'Removing', actions: 'recordAbsent' },
