@@ -284,10 +284,10 @@ export const taskMachine = setup({
       finishedAtMs: event.atMs,
       reason: `no node was found within ${context.policies.limits.waitTimeoutMs} ms: ${context.why ?? 'it was never considered'}`,
     })),
-    concludeStopped: assign(({ event }) => ({
+    concludeStopped: assign(({ context, event }) => ({
       outcome: 'stopped' as const,
       finishedAtMs: event.atMs,
-      reason: 'stopped before it was placed',
+      reason: context.attempt === 0 ? 'stopped before it was placed' : 'stopped before it was tried again',
     })),
     leaveNode: assign(({ event }) => ({ queuedAtMs: event.atMs, stopCause: undefined, why: undefined })),
     backOff: enqueueActions(({ context, event, enqueue }) => {
@@ -316,14 +316,15 @@ export const taskMachine = setup({
   states: {
     Pending: {
       initial: 'Queued',
-      entry: 'limitWaiting',
-      exit: cancel('placement'),
       on: {
         PlacementExpired: { target: '#task.Failed', actions: 'concludeUnplaceable' },
         Stop: { target: '#task.Completed', actions: 'concludeStopped' },
       },
       states: {
+        // The limit is on the wait for a node, which a task that backs off does not wait for.
         Queued: {
+          entry: 'limitWaiting',
+          exit: cancel('placement'),
           on: {
             Placed: { target: '#task.Scheduled', actions: 'openAttempt' },
             Unplaceable: { actions: 'recordWhy' },
