@@ -16,6 +16,8 @@ export interface EngineProxy {
   decide(by: (line: string) => Fate): void
   /** First lines, in order. */
   readonly lines: string[]
+  /** How many connections are open. */
+  readonly openCount: () => number
   /** Breaks every connection that is open. */
   cut(): void
   close(): Promise<void>
@@ -57,6 +59,7 @@ export async function openProxy(socketPath: string, enginePath: string): Promise
       fateOf = by
     },
     lines,
+    openCount: () => open.size,
     cut() {
       for (const client of open) client.destroy()
     },

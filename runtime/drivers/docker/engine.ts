@@ -62,7 +62,16 @@ export const isRefusal = (error: unknown, status: number): boolean =>
 /** Whether the engine could not be asked, so that what was asked may have been done or not. */
 export const isSilence = (error: unknown): boolean => error instanceof EngineError && error.kind !== 'refused'
 
+/** Whether the engine failed at what was asked, so that asking again may help. */
+export const isInnerError = (error: unknown): boolean =>
+  error instanceof EngineError && error.kind === 'refused' && error.status >= 500
+
 type Filters = Record<string, string[]>
+/** What dockerode can and its types do not know: without the signal a hanging engine would collect our connections. */
+interface Abortable {
+  ping(options: { abortSignal: AbortSignal }): Promise<unknown>
+  version(options: { abortSignal: AbortSignal }): Promise<{ Version: string }>
+}
 interface Dialled {
   readonly path: string
   readonly options: Record<string, unknown>
@@ -99,13 +108,15 @@ export class Engine {
   }
 
   async ping(): Promise<void> {
-    await this.#call('ping', this.deadlines.probeMs, () => this.#docker.ping())
+    const docker = this.#docker as unknown as Abortable
+    await this.#call('ping', this.deadlines.probeMs, (abortSignal) => docker.ping({ abortSignal }))
   }
 
   /** The engine's version, such as `20.10.24`. */
   async version(): Promise<string> {
-    const version = await this.#call('version', this.deadlines.probeMs, () => this.#docker.version())
-    return version.Version
+    const docker = this.#docker as unknown as Abortable
+    return (await this.#call('version', this.deadlines.probeMs, (abortSignal) => docker.version({ abortSignal })))
+      .Version
   }
 
   /** Creates a container and gives its id. */
@@ -218,6 +229,11 @@ export class Engine {
         error ? reject(error) : resolve(response),
       )
     })
+  }
+
+  /** Runs `work` with a signal that fires after `deadlineMs`: for streams that must come to an end. */
+  async within<T>(what: string, deadlineMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#call(what, deadlineMs, work)
   }
 
   /** A stream whose headers have a deadline, and which `signal` cuts at any time. */

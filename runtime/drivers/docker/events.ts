@@ -7,8 +7,8 @@ import type { Readable } from 'node:stream'
 import { attemptName } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
-import type { ContainerPhase } from './container.ts'
-import { type Engine, EngineError, isSilence } from './engine.ts'
+import type { ContainerPhase, ContainerView } from './container.ts'
+import { type Engine, EngineError, isInnerError, isSilence } from './engine.ts'
 import { scopeFilter } from './identity.ts'
 import { jsonLines } from './json-lines.ts'
 import { type Reports, removedByOthers } from './report.ts'
@@ -79,7 +79,7 @@ export class EngineWatch {
 
   /**
    * Asks until the engine has answered, however long that takes; rejects with its refusal, or DriverClosed. For what
-   * must be known before anything may be said.
+   * must be known before anything may be said. An engine's inner error (5xx) is no answer.
    */
   async patiently<T>(ask: () => Promise<T>): Promise<T> {
     for (;;) {
@@ -87,10 +87,15 @@ export class EngineWatch {
       try {
         return await ask()
       } catch (error) {
-        if (!isSilence(error)) throw error
+        if (!isSilence(error) && !isInnerError(error)) throw error
         await this.pause(lookAgainMs * 4)
       }
     }
+  }
+
+  /** What the engine shows of a container, however long it takes to answer; undefined if there is none. */
+  inspect(idOrName: string): Promise<ContainerView | undefined> {
+    return this.patiently(() => this.#options.engine.inspect(idOrName))
   }
 
   /** Waits; rejects with DriverClosed. */

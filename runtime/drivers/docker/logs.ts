@@ -56,8 +56,8 @@ export class Logs {
 
   async #find(key: AttemptKey, follow: boolean, signal: AbortSignal): Promise<ContainerView | undefined> {
     const { engine, reports, watch } = this.#options
-    const ask = () => engine.inspect(containerName(reports.scope, key))
-    const view = await (follow ? orAborted(watch.patiently(ask), signal) : ask())
+    const name = containerName(reports.scope, key)
+    const view = await (follow ? orAborted(watch.inspect(name), signal) : engine.inspect(name))
     return view && isAttempt(reports.scope, key, view.labels) ? view : undefined
   }
 

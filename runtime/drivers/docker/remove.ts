@@ -60,13 +60,14 @@ export class Removals {
       const ended = view.phase === 'running' ? await this.#end(view.id) : view
       if (ended !== undefined) {
         await reports.observe(ended)
-        await this.#save(ended, file)
+        await this.#save(record, ended, file)
         await this.#delete(ended.id)
       }
     }
     record.stopping?.cancelKill()
     await removeUnfinishedOutput(file)
-    reports.forget(record)
+    // A start that came meanwhile waits for this and goes on with the record.
+    if (record.starting === undefined) reports.forget(record)
   }
 
   /** Kills it, so that its output is whole before it is saved. */
@@ -101,33 +102,28 @@ export class Removals {
     }
   }
 
-  async #save(view: ContainerView, file: string): Promise<void> {
-    const { outputBytesMax } = this.#options
-    const stream = await this.#options.engine.logs(
-      view.id,
-      { follow: false, timestamps: false },
-      this.#options.watch.closing,
-    )
-    // The engine gives no output of a container whose removal was begun; it was saved before that.
-    if (stream === undefined && (await outputExists(file))) return
-    await saveOutput(file, this.#readable(view, decodeFrames(stream ?? nothing())), { bytesMax: outputBytesMax })
+  async #save(record: AttemptRecord, view: ContainerView, file: string): Promise<void> {
+    const { engine, outputBytesMax } = this.#options
+    await engine.within('logs', engine.deadlines.removeMs, async (signal) => {
+      const stream = await engine.logs(view.id, { follow: false, timestamps: false }, signal)
+      // The engine gives no output of a container whose removal was begun; it was saved before that.
+      if (stream === undefined && (await outputExists(file))) return
+      const chunks = this.#readable(record, decodeFrames(stream ?? nothing()))
+      await saveOutput(file, chunks, { bytesMax: outputBytesMax })
+    })
   }
 
   /** What the engine itself cannot read is lost; it must not keep the container for ever. */
-  async *#readable(view: ContainerView, chunks: AsyncIterable<DriverChunk>): AsyncGenerator<DriverChunk> {
+  async *#readable(record: AttemptRecord, chunks: AsyncIterable<DriverChunk>): AsyncGenerator<DriverChunk> {
     try {
       yield* chunks
     } catch (error) {
       if (!(error instanceof OutputUnreadable)) throw error
       this.#options.logger.warn('A part of an output could not be read and is lost.', {
-        attempt: attemptName(this.#keyOf(view)),
+        attempt: attemptName(record.key),
         error: error.message,
       })
     }
-  }
-
-  #keyOf(view: ContainerView): AttemptKey {
-    return { taskId: view.labels['troupe.task'] ?? '', attempt: Number(view.labels['troupe.attempt']) }
   }
 }
 

@@ -153,15 +153,16 @@ export class Reports {
   async #initFailure(view: ContainerView): Promise<string | undefined> {
     if (!view.init || (view.exitCode !== 126 && view.exitCode !== 127)) return undefined
     try {
-      const signal = new AbortController().signal
-      const options = { follow: false, timestamps: false, tail: initOutputLines }
-      const stream = await this.#engine.logs(view.id, options, signal)
-      let text = ''
-      if (stream === undefined) return undefined
-      for await (const chunk of decodeFrames(stream)) {
-        if (chunk.stream === 'stderr') text += Buffer.from(chunk.data).toString('utf8')
-      }
-      return initFailure.exec(text)?.[1]
+      return await this.#engine.within('logs', this.#engine.deadlines.requestMs, async (signal) => {
+        const options = { follow: false, timestamps: false, tail: initOutputLines }
+        const stream = await this.#engine.logs(view.id, options, signal)
+        if (stream === undefined) return undefined
+        let text = ''
+        for await (const chunk of decodeFrames(stream)) {
+          if (chunk.stream === 'stderr') text += Buffer.from(chunk.data).toString('utf8')
+        }
+        return initFailure.exec(text)?.[1]
+      })
     } catch {
       // Without the output it is an exit with that code, which is as true.
       return undefined

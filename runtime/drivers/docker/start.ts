@@ -16,7 +16,7 @@
 import { type AttemptKey, attemptName, type TaskSpec } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import { outputExists, outputPath } from '../output-file.ts'
-import { type Engine, EngineError, isRefusal, isSilence } from './engine.ts'
+import { type Engine, EngineError, isInnerError, isRefusal, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
 import { engineUnreachable, failureOf, StartFailure, stoppedBeforeStart, toStartFailure } from './failure.ts'
 import { containerName, isAttempt } from './identity.ts'
@@ -171,9 +171,9 @@ export class Starts {
 
   /** A container of an earlier life, or of an earlier call: tells what is true of it and starts nothing that may run. */
   async #adopt(record: AttemptRecord): Promise<Round> {
-    const { engine, reports, watch } = this.#options
+    const { reports, watch } = this.#options
     const id = record.containerId as string
-    const view = await watch.patiently(() => engine.inspect(id))
+    const view = await watch.inspect(id)
     if (view === undefined) {
       record.containerId = undefined
       if (!record.startedTold) return 'again'
@@ -197,7 +197,7 @@ export class Starts {
     } catch (error) {
       if (!(error instanceof EngineError)) throw error
       if (isSilence(error)) return this.#afterSilence(record, id, error)
-      const view = await watch.patiently(() => engine.inspect(id))
+      const view = await watch.inspect(id)
       if (view?.phase === 'running' || view?.phase === 'ended') await reports.observe(view, true)
       else reports.tellFailure(record, failureOf(error.message, error.status))
       return 'told'
@@ -206,11 +206,11 @@ export class Starts {
   }
 
   async #confirm(record: AttemptRecord, id: string): Promise<Round> {
-    const { engine, reports, watch } = this.#options
-    let view = await watch.patiently(() => engine.inspect(id))
+    const { reports, watch } = this.#options
+    let view = await watch.inspect(id)
     if (view?.phase === 'running' && view.init && !this.#proven.has(view.program)) {
       await reports.untilEnd(record, settleMs)
-      view = await watch.patiently(() => engine.inspect(id))
+      view = await watch.inspect(id)
     }
     if (view === undefined) {
       reports.tellLost(record, removedByOthers(attemptName(record.key)))
@@ -223,8 +223,8 @@ export class Starts {
 
   /** The engine died or was silent during the very start: waits until it answers, and then tells the truth. */
   async #afterSilence(record: AttemptRecord, id: string, why: EngineError): Promise<Round> {
-    const { engine, reports, watch } = this.#options
-    const view = await watch.patiently(() => engine.inspect(id))
+    const { reports, watch } = this.#options
+    const view = await watch.inspect(id)
     if (view?.phase === 'failed') reports.tellFailure(record, failureOf(view.error))
     else if (view?.phase === 'running' || view?.phase === 'ended') await reports.observe(view, true)
     else if (view === undefined || (await this.#fence(record, id)) === 'again') {
@@ -241,7 +241,7 @@ export class Starts {
   async #fence(record: AttemptRecord, id: string): Promise<Round> {
     const { engine, reports, watch } = this.#options
     for (;;) {
-      const view = await watch.patiently(() => engine.inspect(id))
+      const view = await watch.inspect(id)
       if (view === undefined) break
       if (view.phase !== 'created') {
         await reports.observe(view, true)
@@ -251,7 +251,7 @@ export class Starts {
         await engine.remove(id, { force: false })
         break
       } catch (error) {
-        if (!isSilence(error) && !isRefusal(error, 409)) throw error
+        if (!isSilence(error) && !isInnerError(error) && !isRefusal(error, 409)) throw error
         await watch.pause(askAgainMs)
       }
     }
@@ -263,16 +263,14 @@ export class Starts {
   }
 
   async #wasStarted(id: string): Promise<boolean> {
-    const { engine, watch, clock } = this.#options
+    const { engine, clock } = this.#options
     const filters = { type: ['container'], event: ['start'], container: [id] }
     const span = { since: 1, until: clock.nowMs() / 1_000 }
-    const stream = await engine.events(filters, watch.closing, span)
-    try {
+    return engine.within('events', engine.deadlines.requestMs, async (signal) => {
+      const stream = await engine.events(filters, signal, span)
       for await (const block of stream) if (String(block).trim() !== '') return true
       return false
-    } catch (error) {
-      throw error instanceof EngineError ? error : new EngineError('unreachable', String(error))
-    }
+    })
   }
 
   /** Makes sure that a container which nobody starts in this process will not start; tells that it did not. */

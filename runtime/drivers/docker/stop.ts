@@ -5,7 +5,7 @@
 import type { AttemptKey } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
 import { containerName, isAttempt } from './identity.ts'
 import type { AttemptRecord, Reports, Stopping } from './report.ts'
@@ -40,7 +40,7 @@ export class Stops {
   }
 
   async #stop(key: AttemptKey, killAtMs: number, asksFirst: boolean): Promise<void> {
-    const { engine, reports, watch, starts } = this.#options
+    const { reports, watch, starts } = this.#options
     const starting = reports.find(key)?.starting
     if (starting !== undefined) {
       // Before the engine is asked to start it this ends it; after that the container is stopped like any other.
@@ -48,7 +48,7 @@ export class Stops {
       await starting.done
     }
     const name = containerName(reports.scope, key)
-    const view = await watch.patiently(() => engine.inspect(name))
+    const view = await watch.inspect(name)
     if (view === undefined || !isAttempt(reports.scope, key, view.labels)) return
     const record = reports.recordOf(key)
     record.containerId = view.id
@@ -88,9 +88,9 @@ export class Stops {
     }
     if (record.end !== undefined) return
     const again = async () => {
-      const { engine, reports, watch } = this.#options
+      const { reports, watch } = this.#options
       if (record.end !== undefined || record.stopping !== stopping) return
-      const view = await watch.patiently(() => engine.inspect(id))
+      const view = await watch.inspect(id)
       if (view === undefined) return
       await reports.observe(view)
       if (view.phase === 'running') await this.#kill(record, id, stopping)
@@ -105,12 +105,14 @@ export class Stops {
 
   async #signal(id: string, signal: string): Promise<void> {
     const { engine, watch, logger } = this.#options
-    try {
-      await watch.patiently(() => engine.kill(id, signal))
-    } catch (error) {
-      if (error instanceof DriverClosed) throw error
-      // The engine has refused; the kill that follows is tried again until the container has ended.
-      logger.warn(`The engine could not send ${signal}.`, { id, error: String(error) })
-    }
+    await watch.patiently(async () => {
+      try {
+        await engine.kill(id, signal)
+      } catch (error) {
+        if (isSilence(error)) throw error
+        // The engine has refused; the kill that follows is tried again until the container has ended.
+        logger.warn(`The engine could not send ${signal}.`, { id, error: String(error) })
+      }
+    })
   }
 }
