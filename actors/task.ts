@@ -15,7 +15,7 @@
  * What follows from where a task stands (its place in the queue, its reservation, what its node should do) is not asked
  * for by effects but derived from the snapshot: `standingOf`. So a crash can neither lose nor double it.
  */
-import { assign, cancel, enqueueActions, type MachineSnapshot, raise, setup } from 'xstate'
+import { assign, cancel, enqueueActions, raise, setup } from 'xstate'
 import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
 import { type Policies, resolvePolicies } from './policies.ts'
@@ -207,7 +207,7 @@ function closeAttempt(context: TaskContext, event: TaskEvent): Partial<TaskConte
   return { end, attempts }
 }
 
-function started(context: TaskContext, startedAtMs: number): Partial<TaskContext> {
+function started(context: TaskContext, { startedAtMs }: { startedAtMs: number }): Partial<TaskContext> {
   const attempts = context.attempts.map((summary) =>
     summary.attempt === context.attempt ? { ...summary, startedAtMs } : summary,
   )
@@ -232,6 +232,9 @@ const ends = [
     target: '#task.Pending.BackingOff' as const,
     actions: ['closeAttempt', 'leaveNode', 'backOff'] as const,
   },
+]
+const losses = [
+  ...ends,
   {
     guard: 'requeues' as const,
     target: '#task.Pending.Queued' as const,
@@ -245,6 +248,8 @@ const ends = [
  */
 const recordStop = [{ guard: 'changesStop' as const, actions: 'recordStop' as const }, {}]
 const restop = { Stop: recordStop, TimedOut: recordStop, Unhealthy: recordStop }
+/** Where a stop is known to be under way, a limit says nothing new. */
+const stoppingAlready = { Stop: recordStop, TimedOut: {}, Unhealthy: {} }
 /** A lease is never trusted across a crash: the wait for the loss begins anew when the node's new lease has expired. */
 const unreachable = {
   ...restop,
@@ -270,9 +275,7 @@ export const taskMachine = setup({
     openAttempt: assign(({ context, event }) => openAttempt(context, event as Extract<TaskEvent, { type: 'Placed' }>)),
     closeAttempt: assign(({ context, event }) => closeAttempt(context, event)),
     recordWhy: assign(({ event }) => ({ why: (event as Extract<TaskEvent, { type: 'Unplaceable' }>).why })),
-    recordStart: assign(({ context, event }) =>
-      started(context, (event as Extract<TaskEvent, { type: 'Started' }>).startedAtMs),
-    ),
+    recordStart: assign(({ context, event }) => started(context, event as Extract<TaskEvent, { type: 'Started' }>)),
     recordStop: assign(({ context, event }) => stopping(context, event)),
     conclude: assign(({ context, event }) => {
       const result = verdictOf(context, event) as Extract<Verdict, { outcome: Outcome }>
@@ -345,7 +348,7 @@ export const taskMachine = setup({
         ],
         Exited: ends,
         StartFailed: ends,
-        Lost: ends,
+        Lost: losses,
         Stop: { target: '.Stopping', actions: 'recordStop' },
         TimedOut: { target: '.Stopping', actions: 'recordStop' },
         Unhealthy: { target: '.Stopping', actions: 'recordStop' },
@@ -362,7 +365,7 @@ export const taskMachine = setup({
             NodeReturned: [{ guard: 'isStopping', target: 'Stopping' }, { target: 'Starting' }],
           },
         },
-        Stopping: { on: restop },
+        Stopping: { on: stoppingAlready },
       },
     },
     Running: {
@@ -372,7 +375,7 @@ export const taskMachine = setup({
       on: {
         Exited: ends,
         StartFailed: ends,
-        Lost: ends,
+        Lost: losses,
         Stop: { target: '.Stopping', actions: 'recordStop' },
         TimedOut: { target: '.Stopping', actions: 'recordStop' },
         Unhealthy: { target: '.Stopping', actions: 'recordStop' },
@@ -388,12 +391,10 @@ export const taskMachine = setup({
             NodeReturned: [{ guard: 'isStopping', target: 'Stopping' }, { target: 'Up' }],
           },
         },
-        Stopping: { on: restop },
+        Stopping: { on: stoppingAlready },
       },
     },
     Completed: { type: 'final' },
     Failed: { type: 'final' },
   },
 })
-
-export type TaskSnapshot = MachineSnapshot<TaskContext, TaskEvent, never, never, never, unknown, never, never>
