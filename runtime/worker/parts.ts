@@ -1,7 +1,7 @@
 /** The parts of a worker, put together: who carries out which effect, and what follows from each step of an attempt. */
 import { statusOf } from '../../actors/attempt.ts'
 import { closeCodes } from '../../actors/protocol/errors.ts'
-import { ActorHost, type HostedActor, type Stepped } from '../host/actor.ts'
+import { ActorHost, type Stepped } from '../host/actor.ts'
 import { noBoundary } from '../host/boundary.ts'
 import { Journal } from '../host/journal.ts'
 import { keys } from '../host/keys.ts'
@@ -144,9 +144,10 @@ function createHost(options: WorkerHostOptions, stored: StoredWorker, events: Pa
     },
     onStep: (stepped, turn) => {
       if (stepped.actor.kind === 'attempt') attemptStepped(parts(), stepped, turn)
+      else if (stepped.actor.address === workerAddress && stepped.to === 'Stopped') turn.afterwards(events.onStopped)
     },
     onQuiet: () => {},
-    onFinal: (actor) => onFinal(parts(), actor, events),
+    onFinal: (actor) => parts().statuses.forget(contextOf(actor).key),
   })
   return { journal, host }
 }
@@ -165,11 +166,6 @@ function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn
   if (!waits) attempts.forgetSpec(key)
   if (!waits && from !== to) turn.afterwards(() => logs.changed())
   if (actor.snapshot.status !== 'active') turn.del(keys.attemptSpec(key))
-}
-
-function onFinal({ statuses }: Parts, actor: HostedActor, events: PartsEvents): void {
-  if (actor.kind === 'attempt') statuses.forget(contextOf(actor).key)
-  else if (actor.address === workerAddress) events.onStopped()
 }
 
 /** Takes the stored attempts in, and lets the drivers say what became of them. */
