@@ -4,8 +4,7 @@
  * left out, in an array it is null; -0 is 0. Nothing here needs Node, so a browser can use it as it is.
  */
 import { createJsonCodec } from './json.ts'
-import { createMsgpackDecoder } from './msgpack/decoder.ts'
-import { createMsgpackEncoder } from './msgpack/encoder.ts'
+import { createMsgpackCodec } from './msgpack.ts'
 import { TransportError, type TransportLimits } from './transport.ts'
 
 export type CodecLimits = Pick<TransportLimits, 'frameBytesMax' | 'frameDepthMax'>
@@ -22,7 +21,7 @@ export interface Codec {
    */
   encode(frame: unknown): Uint8Array
   /**
-   * Answers the frame; bytes within it are views into `bytes`. Limits are held before memory is spent.
+   * Answers the frame; bytes within it are copies, of their own. Limits are held before memory is spent.
    * Throws TransportError `too-large` over `frameBytesMax`, `malformed` for anything that cannot be read.
    */
   decode(bytes: Uint8Array): unknown
@@ -39,10 +38,4 @@ export function createCodec(protocol: string, limits: CodecLimits): Codec {
   if (create !== undefined) return create(protocol, limits)
   const known = Object.keys(codecs).join(' and ')
   throw new TransportError('subprotocol', `There is no subprotocol "${protocol}"; there are ${known}.`)
-}
-
-function createMsgpackCodec(protocol: string, limits: CodecLimits): Codec {
-  const encoder = createMsgpackEncoder(limits)
-  const decoder = createMsgpackDecoder(limits)
-  return { protocol, text: false, encode: (frame) => encoder.encode(frame), decode: (bytes) => decoder.decode(bytes) }
 }

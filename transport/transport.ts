@@ -32,8 +32,8 @@ export interface Connection {
   /** The bytes that wait to be sent. */
   readonly bufferedBytes: number
   /**
-   * One handler each; set them in the turn in which the connection is handed over, or frames may be missed. Bytes in
-   * a frame are views into it: copy those that you keep.
+   * One handler each; set them in the turn in which the connection is handed over, or frames may be missed. A frame,
+   * and the bytes in it, belong to whoever gets it.
    */
   onFrame: (frame: unknown) => void
   /** The send buffer is below `sendBufferBytesHigh` again. */
