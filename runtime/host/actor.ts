@@ -219,7 +219,8 @@ export class ActorHost {
     const from = before === undefined ? '' : pathOf(before.value)
     for (const effect of result.effects) this.#effect(turn, actor, effect)
     if (result.snapshot.status !== 'active') actor.timers.cancelAll()
-    if (event.type !== recovered && kinds[actor.kind].keeps(before, result.snapshot)) turn.dirty.add(actor.address)
+    const isKept = event.type !== recovered && kinds[actor.kind].keeps(before, result.snapshot)
+    if (isKept) turn.dirty.add(actor.address)
     this.#options.onStep({ actor, before, event, from, to }, turn)
   }
 
