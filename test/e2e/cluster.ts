@@ -73,6 +73,8 @@ export class Cluster {
   readonly port: number
   readonly env: NodeJS.ProcessEnv
   readonly #programs = new Set<Program>()
+  /** Every program's last words, for a failure to show. */
+  readonly #started: { readonly args: readonly string[]; readonly program: Program }[] = []
 
   private constructor(dir: string, port: number) {
     this.dir = dir
@@ -92,6 +94,7 @@ export class Cluster {
   start(...args: string[]): Program {
     const program = new Program(args, this.env, this.dir)
     this.#programs.add(program)
+    this.#started.push({ args, program })
     void program.ended.then(() => this.#programs.delete(program))
     return program
   }
@@ -149,6 +152,12 @@ export class Cluster {
     })
   }
 
+  /** What the programs that go on said on stderr, the newest last. */
+  lastWords(): string {
+    const hosts = this.#started.filter(({ args }) => ['up', 'manager', 'worker'].includes(args[0] ?? ''))
+    return hosts.map(({ args, program }) => `--- ${args[0]}\n${program.stderr.slice(-4_000)}`).join('\n')
+  }
+
   /** Ends everything that was started, tasks included, and removes the folder. */
   async close(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.kill('SIGKILL')))
@@ -159,6 +168,7 @@ export class Cluster {
         // It ended by itself.
       }
     }
+    if (process.env.TROUPE_E2E_KEEP !== undefined) return
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 }

@@ -32,13 +32,20 @@ afterEach(async () => {
 function script(dir: string, id: string, seconds: string, code: number): string {
   return [
     `exec 9>${dir}/${id}.lock`,
-    `flock -n 9 || { echo ${id} >> ${dir}/conflicts; exit 99; }`,
+    `/usr/bin/flock -n 9 || { echo ${id} >> ${dir}/conflicts; exit 99; }`,
     `echo "start $TROUPE_ATTEMPT" >> ${dir}/${id}.log`,
     `sleep ${seconds}`,
     `echo "end $TROUPE_ATTEMPT" >> ${dir}/${id}.log`,
     `exit ${code}`,
   ].join('\n')
 }
+
+/** The test image has no flock; the machine's own, with what it is linked to, is lent to it. */
+const flockMounts = ['usr', 'lib', 'lib64'].map((name) => ({
+  source: name === 'usr' ? '/usr' : `/usr/${name}`,
+  target: `/${name}`,
+  readOnly: true,
+}))
 
 function plan(dir: string, roll: () => number): Planned[] {
   return Array.from({ length: tasksCount }, (_, at) => {
@@ -48,7 +55,7 @@ function plan(dir: string, roll: () => number): Planned[] {
     // Little is asked for, so that many run at once.
     const asks = { cpus: 0.05, memoryBytes: 32 * 1_024 * 1_024 }
     if (at % 2 === 0) return { id, code, spec: { driver: 'process', command, ...asks } }
-    const mounts = [{ source: dir, target: dir }]
+    const mounts = [{ source: dir, target: dir }, ...flockMounts]
     return { id, code, spec: { driver: 'docker', image: testImage, network: 'none', command, mounts, ...asks } }
   })
 }
@@ -92,7 +99,8 @@ class Troupe {
 
   constructor(cluster: Cluster, dir: string) {
     this.#cluster = cluster
-    this.#flags = ['--driver', 'docker', '--driver', 'process', '--allow-mount', dir, '--cpus', '16', '--memory', '16g']
+    this.#flags = ['--driver', 'docker', '--driver', 'process', '--cpus', '16', '--memory', '16g']
+    for (const path of [dir, '/usr']) this.#flags.push('--allow-mount', path)
     this.#manager = cluster.startManager()
   }
 
@@ -135,6 +143,7 @@ test('every acknowledged task ends with its code and none runs twice, however of
   for (const { id, spec } of planned) await client.ask(`the acknowledgement of ${id}`, (one) => one.submit(id, spec))
   await killing
 
+  let pending: TaskView[] = []
   const ended = await until(
     'every task to end',
     async () => {
@@ -143,10 +152,14 @@ test('every acknowledged task ends with its code and none runs twice, however of
         const { items } = await client.ask(`the state of ${id}`, (one) => one.query({ ids: [id] }))
         views.push(...items)
       }
-      return views.every(({ finishedAtMs }) => finishedAtMs !== null) ? views : undefined
+      pending = views.filter(({ finishedAtMs }) => finishedAtMs === null)
+      return pending.length === 0 ? views : undefined
     },
-    120_000,
-  )
+    60_000,
+  ).catch((error: Error) => {
+    const rows = pending.map(({ id, state, detail, reason }) => `${id} ${state} ${detail} ${reason}`)
+    throw new Error([error.message, ...rows, cluster?.lastWords()].join('\n'))
+  })
   const byId = new Map(ended.map((view) => [view.id, view]))
   const seen = planned.map(({ id }) => {
     const { exitCode, attempt, reason, outcome } = byId.get(id) as TaskView
