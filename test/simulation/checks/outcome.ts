@@ -1,0 +1,79 @@
+/** Each task came to what its script implies, or to what a stop, a limit or a loss makes of it: never to a surprise. */
+import { attemptName, type TaskEvent } from '../../../actors/model.ts'
+import type { Deed, Ledger, Told } from '../ledger.ts'
+import type { Order } from '../orders.ts'
+import type { World } from '../world.ts'
+
+interface Case {
+  readonly order: Order
+  readonly told: Told
+  readonly deed: Deed | undefined
+  readonly events: readonly TaskEvent[]
+  readonly ledger: Ledger
+}
+
+export function checkOutcomes(world: World, ledger: Ledger, log: ReadonlyMap<string, readonly TaskEvent[]>): void {
+  for (const [taskId, order] of ledger.orders) {
+    const told = ledger.told.findLast((one) => one.taskId === taskId)
+    if (!ledger.acknowledged.has(taskId)) continue
+    if (told === undefined || told.outcome === null) {
+      world.violated(
+        'an acknowledged submission is never lost',
+        `${taskId} was last seen as ${told?.path ?? 'nothing'}`,
+      )
+      continue
+    }
+    world.count(`ended ${told.outcome}`)
+    const deed = ledger.deeds.get(attemptName({ taskId, attempt: Math.max(1, told.attempt) }))
+    const fault = faultOf({ order, told, deed, events: log.get(taskId) ?? [], ledger })
+    if (fault === undefined) continue
+    const how = `${taskId} ended as ${told.path} ${told.outcome}, code ${told.exitCode}: ${fault}`
+    world.violated('a task comes to what its script implies', how)
+  }
+}
+
+/** An exit code is the one that the engine saw, of the very attempt that is shown. */
+function faultOf(task: Case): string | undefined {
+  const { told, deed } = task
+  const code = told.exitCode
+  if (code !== null && deed?.exitCode !== code) return `its engine saw code ${deed?.exitCode ?? 'none'}`
+  return faultOfOutcome(task)
+}
+
+function faultOfOutcome(task: Case): string | undefined {
+  const { order, told, deed, events, ledger } = task
+  const { spec, script, taskId } = order
+  switch (told.outcome) {
+    case 'succeeded':
+      return told.exitCode === 0 && script.exitCode === 0 ? undefined : 'it was not to succeed'
+    case 'exit':
+      if (script.exitCode === told.exitCode) return undefined
+      return deed?.signalled && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its script ends otherwise'
+    case 'stopped':
+      return ledger.stopsSent.has(taskId) ? undefined : 'nobody stopped it'
+    case 'timeout':
+      return spec.timeoutMs === undefined ? 'it had no limit' : undefined
+    case 'unplaceable':
+      return spec.waitTimeoutMs === undefined ? 'it could have waited' : undefined
+    case 'lost':
+      return events.some(({ event }) => event.type === 'NodeUnreachable')
+        ? undefined
+        : 'its node was never out of reach'
+    case 'start':
+      return script.failingStarts >= told.attempt ? undefined : 'its start was not to fail'
+    default:
+      return 'this has no reason at all'
+  }
+}
+
+/** A worker may say that an attempt is lost only if something took it away, and nothing does in here. */
+export function checkLosses(world: World, log: ReadonlyMap<string, readonly TaskEvent[]>): void {
+  for (const events of log.values()) {
+    for (const { event, taskId, attempt } of events) {
+      const { message } = event as { message?: string }
+      if (event.type !== 'Lost') continue
+      if (message === undefined) world.sometimes('a task was given up as lost')
+      else world.violated('what exists is not called lost', `${taskId}.${attempt}: ${message}`)
+    }
+  }
+}

@@ -1,0 +1,155 @@
+/** The whole cluster of a run: the hosts that ship, on simulated ports, each at its site. */
+import type { Driver } from '../../runtime/drivers/driver.ts'
+import { ManagerHost } from '../../runtime/manager/manager.ts'
+import type { Storage } from '../../runtime/storage/storage.ts'
+import { WorkerHost } from '../../runtime/worker/worker.ts'
+import type { LivingConnection } from './connection.ts'
+import { Customer } from './customer.ts'
+import { Disk } from './disk.ts'
+import { type DriverDefects, SimulatedDriver } from './driver.ts'
+import { Engine } from './engine.ts'
+import { Ledger } from './ledger.ts'
+import { Life } from './life.ts'
+import { Network } from './network.ts'
+import { offers, planOrders } from './orders.ts'
+import { Site } from './site.ts'
+import { watchWire } from './wire.ts'
+import type { World } from './world.ts'
+
+/** A defect that is built in on purpose, to see whether the checkers notice. */
+export interface Variant {
+  readonly name: string
+  readonly storage?: (storage: Storage, site: string) => Storage
+  readonly driver?: DriverDefects
+  /** A frame on its way into a process; what it answers is taken instead. */
+  readonly frame?: (frame: unknown, to: string, connection: LivingConnection) => unknown
+  /** The epoch that a manager out of office pretends to. */
+  readonly forgedEpoch?: (current: number) => number
+}
+
+export const address = '127.0.0.1:4747'
+const token = 'a token that is known to all in here'
+const version = '0.0.0-simulated'
+
+export const siteNames = { manager: 'manager', workers: ['worker-1', 'worker-2'], clients: ['client-1', 'client-2'] }
+
+export class Cluster {
+  readonly world: World
+  readonly network: Network
+  readonly ledger: Ledger
+  readonly variant: Variant | undefined
+  readonly sites = new Map<string, Site>()
+  readonly disks = new Map<string, Disk>()
+  readonly engines = new Map<string, Engine>()
+  readonly customers: Customer[] = []
+
+  constructor(world: World, variant?: Variant) {
+    this.world = world
+    this.variant = variant
+    this.network = new Network(world)
+    this.ledger = new Ledger(world, planOrders(world.seed, siteNames.clients))
+    watchWire(this)
+    const alter = variant?.frame
+    if (alter !== undefined) this.network.alter = (to, connection, frame) => alter(frame, to.name, connection)
+    this.#addManager()
+    for (const name of siteNames.workers) this.#addWorker(name as keyof typeof offers)
+    for (const name of siteNames.clients) this.#addClient(name)
+  }
+
+  site(name: string): Site {
+    return this.sites.get(name) as Site
+  }
+
+  start(): void {
+    for (const site of this.sites.values()) site.start()
+    for (const customer of this.customers) customer.start()
+  }
+
+  /** Nothing of it runs any more. */
+  end(): void {
+    for (const site of this.sites.values()) site.end()
+  }
+
+  /** What keeps it from being at rest: open tasks, containers, records; empty when all has converged. */
+  unrest(): string[] {
+    const waiting = this.customers.flatMap(({ done, waitsFor }, at) =>
+      done ? [] : [`client-${at + 1} waits for ${waitsFor.join(', ') || 'answers'}`],
+    )
+    const held = [...this.engines.values()].flatMap(({ name, containers }) =>
+      [...containers.keys()].map((container) => `${name} still holds ${container}`),
+    )
+    const records = siteNames.workers.flatMap((name) => {
+      const disk = this.disks.get(name) as Disk
+      return [...disk.entries('attempt/'), ...disk.entries('spec/')].map(([key]) => `${name} still stores ${key}`)
+    })
+    return [...waiting, ...held, ...records]
+  }
+
+  #addSite(site: Site): void {
+    this.sites.set(site.name, site)
+    this.network.addPlace(site.name, site)
+  }
+
+  #storage(site: string, life: Life): Storage {
+    const disk = this.disks.get(site) as Disk
+    const storage = disk.open(life)
+    return this.variant?.storage?.(storage, site) ?? storage
+  }
+
+  #addManager(): void {
+    const name = siteNames.manager
+    this.disks.set(name, new Disk(this.world, name))
+    const site = new Site(this.world, name, 'manager', ({ life, logger, onBoundary, onFailure }) => {
+      const storage = this.#storage(name, life)
+      const transports = [{ transport: this.network.transport(life), listen: address }]
+      const { clock, dice: random } = life
+      return new ManagerHost({ storage, transports, token, version, clock, random, logger, onBoundary, onFailure })
+    })
+    this.#addSite(site)
+    this.network.addPlace(address, site)
+  }
+
+  #addWorker(name: keyof typeof offers): void {
+    this.disks.set(name, new Disk(this.world, name))
+    const engine = new Engine(this.world, name, this.ledger)
+    this.engines.set(name, engine)
+    this.ledger.addEngine(engine, offers[name])
+    const registration = { name, resources: offers[name], labels: { zone: name === 'worker-1' ? 'a' : 'b' } }
+    const site = new Site(this.world, name, 'worker', ({ life, logger, onBoundary, onFailure }) => {
+      const driver: Driver = new SimulatedDriver(this.world, engine, life, this.variant?.driver)
+      return new WorkerHost({
+        storage: this.#storage(name, life),
+        transport: this.network.transport(life),
+        managerUrl: `ws://${address}`,
+        token,
+        drivers: new Map([['docker', driver]]),
+        registration,
+        clock: life.clock,
+        random: life.dice,
+        logger,
+        version,
+        onBoundary,
+        onFailure,
+      })
+    })
+    this.#addSite(site)
+  }
+
+  #addClient(name: string): void {
+    const place = { name, pausedUntilMs: 0, skewMs: 0 }
+    const life = new Life(this.world, place, 1)
+    this.network.addPlace(name, place)
+    const orders = [...this.ledger.orders.values()].filter(({ client }) => client === name)
+    const transport = this.network.transport(life)
+    const { world, ledger } = this
+    this.customers.push(new Customer({ world, name, life, transport, url: `ws://${address}`, token, ledger, orders }))
+    this.#lives.set(name, life)
+  }
+
+  readonly #lives = new Map<string, Life>()
+
+  /** The life at a site now, or a client's only one. */
+  life(name: string): Life | undefined {
+    return this.sites.get(name)?.life ?? this.#lives.get(name)
+  }
+}

@@ -1,0 +1,170 @@
+/** A client of the simulated cluster: the shipped library, asked as an application would, and every answer noted. */
+import type { TaskSpec } from '../../actors/model.ts'
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import { type Client, connectClient } from '../../runtime/client/client.ts'
+import { type Link, openLink } from '../../runtime/client/link.ts'
+import { TaskWatch } from '../../runtime/client/watch.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import type { Transport } from '../../transport/transport.ts'
+import type { Ledger } from './ledger.ts'
+import type { Life } from './life.ts'
+import type { Order } from './orders.ts'
+import type { World } from './world.ts'
+
+export interface CustomerOptions {
+  readonly world: World
+  readonly name: string
+  readonly life: Life
+  readonly transport: Transport
+  readonly url: string
+  readonly token: string
+  readonly ledger: Ledger
+  readonly orders: readonly Order[]
+}
+
+/** A link that is not given up before the run is over, in milliseconds. */
+const patienceMs = 3_600_000
+
+export class Customer {
+  readonly #options: CustomerOptions
+  /** Tasks that were not seen to their end yet. */
+  readonly #open = new Set<string>()
+  readonly #asking: Promise<unknown>[] = []
+  #link: Promise<Link> | undefined
+  #done = false
+
+  constructor(options: CustomerOptions) {
+    this.#options = options
+    for (const { taskId } of options.orders) this.#open.add(taskId)
+  }
+
+  /** Everything that it asked for has ended, and was asked for once more. */
+  get done(): boolean {
+    return this.#done
+  }
+
+  /** What it still waits for. */
+  get waitsFor(): string[] {
+    return [...this.#open]
+  }
+
+  start(): void {
+    const { orders, name, world } = this.#options
+    const all = orders.map((order) => this.#follow(order))
+    Promise.all(all)
+      .then(() => Promise.all(this.#asking))
+      .then(() => this.#askAgain())
+      .then(
+        () => {
+          this.#done = true
+        },
+        (error: Error) => world.violated('a client is answered', `${name}: ${error.message}`),
+      )
+  }
+
+  async #follow(order: Order): Promise<void> {
+    const { life, ledger, name, world } = this.#options
+    const { taskId, spec } = order
+    await this.#until(order.submitAtMs)
+    const { existing } = await this.#submit(taskId, spec)
+    if (existing) world.sometimes('a submission whose outcome was unknown turned out to be done')
+    this.#plan(order)
+    const watch = new TaskWatch(await this.#linked(), taskId, {
+      onView: (view) => ledger.show(`${name} watching`, view),
+      onEvent: (event) => ledger.tell(name, event),
+      onReset: (reason) => world.violated('a subscriber sees no gap', `${taskId} was reset: ${reason}`),
+    })
+    const view = await watch.final
+    world.trace(life.name, `${taskId} is ${view.state}, ${view.outcome}`)
+    this.#open.delete(taskId)
+  }
+
+  /** What is done to it while it lives, or after. */
+  #plan(order: Order): void {
+    const { taskId, spec, stopAtMs, stopGraceMs } = order
+    for (const atMs of order.againAtMs) this.#later(atMs, () => this.#submitAgain(taskId, spec))
+    for (const atMs of order.askAtMs) this.#later(atMs, () => this.#ask(taskId))
+    if (order.conflictAtMs !== undefined) this.#later(order.conflictAtMs, () => this.#submitOther(taskId, spec))
+    if (stopAtMs !== undefined) this.#later(stopAtMs, () => this.#stop(taskId, stopGraceMs))
+  }
+
+  #later(atMs: number, act: () => Promise<void>): void {
+    this.#asking.push(this.#until(atMs).then(act))
+  }
+
+  async #submit(taskId: string, spec: TaskSpec) {
+    const { ledger, name } = this.#options
+    const reply = await this.#persist((client) => client.submit(taskId, spec))
+    ledger.accepted(taskId)
+    ledger.show(`${name} submitting`, reply.task)
+    return reply
+  }
+
+  async #submitAgain(taskId: string, spec: TaskSpec): Promise<void> {
+    const { world } = this.#options
+    const { existing } = await this.#submit(taskId, spec)
+    if (existing) world.sometimes('a repeated submission changed nothing')
+    else world.violated('sending a submission again is harmless', `${taskId} was made a second time`)
+  }
+
+  async #submitOther(taskId: string, spec: TaskSpec): Promise<void> {
+    const { world } = this.#options
+    try {
+      await this.#persist((client) => client.submit(taskId, { ...spec, name: 'another' }))
+      world.violated('an id is taken once', `${taskId} was accepted with another specification`)
+    } catch (error) {
+      if (!(error instanceof TroupeError) || error.code !== 'Conflict') throw error
+      world.sometimes('another specification for a known id was refused')
+    }
+  }
+
+  async #stop(taskId: string, graceMs: number | undefined): Promise<void> {
+    const { ledger, name, world } = this.#options
+    ledger.stopsSent.add(taskId)
+    const options = graceMs === undefined ? {} : { graceMs }
+    const { alreadyFinal, task } = await this.#persist((client) => client.stop(taskId, options))
+    ledger.show(`${name} stopping`, task)
+    world.sometimes(alreadyFinal ? 'a stop came too late' : 'a stop was accepted')
+  }
+
+  async #ask(taskId: string): Promise<void> {
+    const { ledger, name } = this.#options
+    const { items } = await this.#persist((client) => client.query({ ids: [taskId] }))
+    for (const view of items) ledger.show(`${name} asking`, view)
+  }
+
+  /** After the end: what was accepted is still there. */
+  async #askAgain(): Promise<void> {
+    for (const { taskId } of this.#options.orders) await this.#ask(taskId)
+  }
+
+  #until(atMs: number): Promise<void> {
+    const { life, world } = this.#options
+    return life.sleep(Math.max(0, atMs - world.timeline.nowMs))
+  }
+
+  async #persist<T>(action: (client: Client) => Promise<T>): Promise<T> {
+    return (await this.#linked()).persist(action)
+  }
+
+  #linked(): Promise<Link> {
+    this.#link ??= this.#dial()
+    return this.#link
+  }
+
+  /** The first connection is not tried again by the library: that is up to whoever uses it. */
+  async #dial(): Promise<Link> {
+    const { life, transport, url, token, world } = this.#options
+    const { clock, dice: random } = life
+    const connect = () => connectClient({ transport, url, token, clock, random, logger: silentLogger })
+    const onBack = () => world.sometimes('a client came back')
+    for (;;) {
+      try {
+        return await openLink({ connect, clock, random, giveUpMs: patienceMs, onBack })
+      } catch (error) {
+        if (!(error instanceof TroupeError) || !error.retryable) throw error
+        await life.sleep(200)
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/** What goes wrong in a run: drawn from its seed beforehand, so that a plan can be read, printed and cut down. */
+import type { Boundary } from '../../runtime/host/boundary.ts'
+import { Dice } from './dice.ts'
+
+export type Fault =
+  /** The process dies as it passes this boundary for the nth time. */
+  | { readonly type: 'ambush'; readonly site: string; readonly boundary: Boundary; readonly nth: number }
+  | { readonly type: 'crash'; readonly site: string; readonly atMs: number }
+  /** It is asked to end in order, and started again. */
+  | { readonly type: 'stop'; readonly site: string; readonly atMs: number }
+  /** Nothing comes through, one way or both. */
+  | {
+      readonly type: 'cut'
+      readonly from: string
+      readonly to: string
+      readonly bothWays: boolean
+      readonly atMs: number
+      readonly forMs: number
+    }
+  /** Its connections break, as when a proxy in between is restarted. */
+  | { readonly type: 'break'; readonly site: string; readonly atMs: number }
+  | { readonly type: 'disk-stall'; readonly site: string; readonly atMs: number; readonly forMs: number }
+  | { readonly type: 'disk-error'; readonly site: string; readonly atMs: number }
+  | { readonly type: 'engine-away'; readonly site: string; readonly atMs: number; readonly forMs: number }
+  | { readonly type: 'pause'; readonly site: string; readonly atMs: number; readonly forMs: number }
+  /** The wall clock is set back or forward. */
+  | { readonly type: 'clock-jump'; readonly site: string; readonly atMs: number; readonly byMs: number }
+  /** A manager that is out of office speaks up. */
+  | { readonly type: 'old-epoch'; readonly site: string; readonly atMs: number }
+
+export const faultTimes = {
+  /** Faults begin within this time, in milliseconds. */
+  phaseMs: 45_000,
+  /** Longer than a lease, which is 10 s by default. */
+  longMs: 16_000,
+} as const
+
+/** Every boundary that a manager or a worker passes in its life: a crash at each is owed to it. */
+export const boundaries: Readonly<Record<'manager' | 'worker', readonly Boundary[]>> = {
+  manager: [
+    'stepped',
+    'flush',
+    'flushed',
+    'before:recover',
+    'after:recover',
+    'before:open',
+    'after:open',
+    'before:close',
+    'after:close',
+  ],
+  worker: [
+    'stepped',
+    'flush',
+    'flushed',
+    'before:startAttempt',
+    'after:startAttempt',
+    'before:stopAttempt',
+    'after:stopAttempt',
+    'before:removeAttempt',
+    'after:removeAttempt',
+    'before:dial',
+    'after:dial',
+    'before:greet',
+    'after:greet',
+    'before:hangUp',
+    'after:hangUp',
+    'before:recover',
+    'after:recover',
+    'before:open',
+    'after:open',
+    'before:close',
+    'after:close',
+  ],
+}
+
+/** Boundaries that are passed but a few times in a run. */
+const rare = /:(recover|open|close|hangUp|dial|greet)$/
+
+export interface Sites {
+  readonly manager: string
+  readonly workers: readonly string[]
+  readonly clients: readonly string[]
+}
+
+/** Each seed owes a crash at one boundary, in turn, so that any row of seeds as long as the list covers all of it. */
+export function planFaults(seed: number, sites: Sites): Fault[] {
+  const dice = new Dice(seed, 'faults')
+  const owed = [...boundaries.manager.map((b) => ['manager', b]), ...boundaries.worker.map((b) => ['worker', b])]
+  const [kind, boundary] = owed[seed % owed.length] as ['manager' | 'worker', Boundary]
+  const faults = ambushAt(dice, sites, kind, boundary)
+  for (let more = dice.below(3); more > 0; more -= 1) {
+    const any = dice.pick(['manager', 'worker'] as const)
+    faults.push(...ambushAt(dice, sites, any, dice.pick(boundaries[any])))
+  }
+  for (let more = dice.between(3, 9); more > 0; more -= 1) faults.push(anyFault(dice, sites))
+  return faults
+}
+
+function ambushAt(dice: Dice, sites: Sites, kind: 'manager' | 'worker', boundary: Boundary): Fault[] {
+  const site = kind === 'manager' ? sites.manager : dice.pick(sites.workers)
+  const isRare = rare.test(boundary)
+  const nth = isRare ? dice.between(1, 2) : boundary.includes(':') ? dice.between(1, 5) : dice.between(1, 40)
+  const faults: Fault[] = [{ type: 'ambush', site, boundary, nth }]
+  // Passed only by who is asked to stop, or breaks off a session.
+  const atMs = dice.below(faultTimes.phaseMs / 2)
+  if (/close|hangUp/.test(boundary))
+    faults.push({ type: 'stop', site, atMs }, { type: 'stop', site, atMs: atMs + 18_000 })
+  return faults
+}
+
+function anyFault(dice: Dice, { manager, workers, clients }: Sites): Fault {
+  const atMs = dice.below(faultTimes.phaseMs)
+  const host = dice.chance(0.5) ? manager : dice.pick(workers)
+  const worker = dice.pick(workers)
+  const forMs = dice.chance(0.3) ? dice.between(10_000, faultTimes.longMs) : dice.between(100, 6_000)
+  switch (dice.below(10)) {
+    case 0:
+    case 1:
+      return { type: 'crash', site: host, atMs }
+    case 2:
+    case 3: {
+      const far = dice.chance(0.75) ? worker : dice.pick(clients)
+      const [from, to] = dice.chance(0.5) ? [far, manager] : [manager, far]
+      return { type: 'cut', from, to, bothWays: dice.chance(0.5), atMs, forMs }
+    }
+    case 4:
+      return { type: 'break', site: dice.pick([worker, dice.pick(clients)]), atMs }
+    case 5:
+      return { type: 'disk-stall', site: host, atMs, forMs: dice.between(100, 8_000) }
+    case 6:
+      return dice.chance(0.5) ? { type: 'disk-error', site: host, atMs } : { type: 'stop', site: host, atMs }
+    case 7:
+      return { type: 'engine-away', site: worker, atMs, forMs }
+    case 8:
+      return { type: 'pause', site: host, atMs, forMs }
+    default:
+      return dice.chance(0.5)
+        ? { type: 'clock-jump', site: host, atMs, byMs: dice.between(-3_600_000, 3_600_000) }
+        : { type: 'old-epoch', site: worker, atMs: Math.max(atMs, 10_000) }
+  }
+}

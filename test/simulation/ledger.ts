@@ -1,0 +1,139 @@
+/** What is remembered of a run in order to judge it: what clients were told, and what engines really did. */
+import { type AttemptKey, attemptName, type TaskEvent, type TaskView } from '../../actors/model.ts'
+import type { Container, Engine, EngineObserver } from './engine.ts'
+import type { Order } from './orders.ts'
+import type { World } from './world.ts'
+
+/** The part of a view that no later telling may take back. */
+export interface Told {
+  readonly taskId: string
+  readonly revision: number
+  readonly path: string
+  readonly attempt: number
+  readonly outcome: string | null
+  readonly exitCode: number | null
+}
+
+/** What became of an attempt in its engine. */
+export interface Deed {
+  readonly key: AttemptKey
+  readonly engine: string
+  starts: number
+  exitCode: number | undefined
+  /** What it asks for was asked for with a signal, or by removal. */
+  signalled: boolean
+}
+
+export class Ledger implements EngineObserver {
+  readonly orders = new Map<string, Order>()
+  readonly acknowledged = new Set<string>()
+  readonly stopsSent = new Set<string>()
+  readonly told: Told[] = []
+  /** By client and task: every event it was told, in order. */
+  readonly events = new Map<string, TaskEvent[]>()
+  /** By attempt's name, over all engines. */
+  readonly deeds = new Map<string, Deed>()
+  readonly offered = new Map<string, { readonly cpus: number; readonly memoryBytes: number }>()
+  readonly #world: World
+  readonly #engines: Engine[] = []
+  readonly #newest = new Map<string, Told>()
+
+  constructor(world: World, orders: readonly Order[]) {
+    this.#world = world
+    for (const order of orders) this.orders.set(order.taskId, order)
+  }
+
+  addEngine(engine: Engine, offered: { readonly cpus: number; readonly memoryBytes: number }): void {
+    this.#engines.push(engine)
+    this.offered.set(engine.name, offered)
+  }
+
+  /** A client was told that its task was accepted. */
+  accepted(taskId: string): void {
+    this.acknowledged.add(taskId)
+  }
+
+  /** A client was shown this. What one reader is shown never steps back. */
+  show(reader: string, view: TaskView): void {
+    const { id: taskId, revision, state, detail, attempt, outcome, exitCode } = view
+    const told: Told = { taskId, revision, path: detail ? `${state}.${detail}` : state, attempt, outcome, exitCode }
+    this.told.push(told)
+    const before = this.#newest.get(`${reader} ${taskId}`)
+    if (before !== undefined && before.revision > revision) {
+      const how = `${reader} saw ${taskId} at ${before.revision} (${before.path}) and then at ${revision} (${told.path})`
+      this.#world.violated('a subscriber sees no step back', how)
+    }
+    this.#newest.set(`${reader} ${taskId}`, told)
+  }
+
+  /** A client was told of a transition. */
+  tell(reader: string, event: TaskEvent): void {
+    const name = `${reader} ${event.taskId}`
+    const events = this.events.get(name) ?? []
+    this.events.set(name, events)
+    const last = events.at(-1)
+    if ((last?.to ?? '') !== event.from || (last?.revision ?? 0) > event.revision) {
+      const how = `${reader} heard of ${event.taskId} ${event.from || 'nothing'} → ${event.to} at ${event.revision} after ${last?.to ?? 'nothing'} at ${last?.revision ?? 0}`
+      this.#world.violated('a subscriber sees no gap', how)
+    }
+    events.push(event)
+  }
+
+  onStart(engine: Engine, container: Container): void {
+    const name = attemptName(container.key)
+    const deed = this.deeds.get(name) ?? {
+      key: container.key,
+      engine: engine.name,
+      starts: 0,
+      exitCode: undefined,
+      signalled: false,
+    }
+    this.deeds.set(name, deed)
+    deed.starts += 1
+    this.#world.count('attempts started')
+    if (deed.starts > 1) this.#world.violated('an attempt never starts twice', `${name} started ${deed.starts} times`)
+    if (this.deeds.has(attemptName({ ...container.key, attempt: container.key.attempt + 1 }))) {
+      this.#world.violated('attempts go forward', `${name} started after the one that follows it`)
+    }
+    this.#checkResources(engine)
+    this.#checkOverlap(container)
+  }
+
+  onEnd(_engine: Engine, container: Container): void {
+    const deed = this.deeds.get(attemptName(container.key))
+    if (deed === undefined) return
+    deed.exitCode = container.exitCode
+    deed.signalled = container.signal !== undefined
+  }
+
+  onRemove(_engine: Engine, container: Container): void {
+    const deed = this.deeds.get(attemptName(container.key))
+    if (deed === undefined || container.phase !== 'running') return
+    deed.signalled = true
+    this.#world.violated('nothing is removed while it runs', attemptName(container.key))
+  }
+
+  #checkResources(engine: Engine): void {
+    const running = [...engine.containers.values()].filter(({ phase }) => phase === 'running')
+    const offered = this.offered.get(engine.name) ?? { cpus: 0, memoryBytes: 0 }
+    const cpus = running.reduce((sum, { reserved }) => sum + Math.round(reserved.cpus * 1e6), 0)
+    const memoryBytes = running.reduce((sum, { reserved }) => sum + reserved.memoryBytes, 0)
+    if (cpus <= Math.round(offered.cpus * 1e6) && memoryBytes <= offered.memoryBytes) return
+    const names = running.map(({ key }) => attemptName(key)).join(', ')
+    this.#world.violated('resources are never oversubscribed', `${engine.name} runs ${names}: ${cpus / 1e6} cpus`)
+  }
+
+  #checkOverlap(container: Container): void {
+    const { taskId } = container.key
+    const others = this.#engines.flatMap((engine) => [...engine.containers.values()])
+    const rival = others.find(
+      (other) => other !== container && other.key.taskId === taskId && other.phase === 'running',
+    )
+    if (rival === undefined) return
+    this.#world.sometimes('two attempts of a task overlapped, for its node was out of reach')
+    const { restart, disconnect } = container.spec
+    if (disconnect?.replace ?? restart?.policy !== 'never') return
+    const how = `${attemptName(container.key)} began while ${attemptName(rival.key)} ran`
+    this.#world.violated('attempts overlap only if they may be replaced', how)
+  }
+}

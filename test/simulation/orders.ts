@@ -1,0 +1,100 @@
+/** What clients ask for in a run, drawn from its seed: tasks of every kind, and what is done to them meanwhile. */
+import type { TaskSpec } from '../../actors/model.ts'
+import { Dice } from './dice.ts'
+import { commandOf, plainScript, type Script } from './script.ts'
+
+export interface Order {
+  readonly taskId: string
+  readonly client: string
+  readonly spec: TaskSpec
+  readonly script: Script
+  readonly submitAtMs: number
+  readonly stopAtMs: number | undefined
+  /** Overrides the task's own grace. */
+  readonly stopGraceMs: number | undefined
+  /** When the very same is submitted again. */
+  readonly againAtMs: readonly number[]
+  /** When the same id is submitted with another spec. */
+  readonly conflictAtMs: number | undefined
+  /** When its state is asked for. */
+  readonly askAtMs: readonly number[]
+}
+
+export const orderTimes = {
+  /** Submissions come within this time, in milliseconds. */
+  phaseMs: 32_000,
+} as const
+
+/** What the workers offer: less than all tasks together want, and not the same. */
+export const offers = {
+  'worker-1': { cpus: 2, memoryBytes: 1_024 * 1_024 * 1_024 },
+  'worker-2': { cpus: 3, memoryBytes: 512 * 1_024 * 1_024 },
+} as const
+
+export function planOrders(seed: number, clients: readonly string[]): Order[] {
+  const dice = new Dice(seed, 'orders')
+  const count = dice.between(6, 14)
+  return Array.from({ length: count }, (_, at) => order(dice, `task-${at + 1}`, dice.pick(clients)))
+}
+
+function order(dice: Dice, taskId: string, client: string): Order {
+  const submitAtMs = dice.below(orderTimes.phaseMs)
+  const isEndless = dice.chance(0.15)
+  const script = scriptFor(dice, isEndless)
+  const soon = () => submitAtMs + dice.below(25_000)
+  const isStopped = isEndless || dice.chance(0.2)
+  return {
+    taskId,
+    client,
+    script,
+    spec: specFor(dice, script),
+    submitAtMs,
+    stopAtMs: isStopped ? soon() : undefined,
+    stopGraceMs: dice.chance(0.3) ? dice.pick([0, 200, 3_000]) : undefined,
+    againAtMs: Array.from({ length: dice.below(3) }, soon),
+    conflictAtMs: dice.chance(0.2) ? soon() : undefined,
+    askAtMs: Array.from({ length: dice.below(4) }, soon),
+  }
+}
+
+function scriptFor(dice: Dice, isEndless: boolean): Script {
+  const afterMs = isEndless ? 3_600_000 : dice.chance(0.4) ? dice.below(400) : dice.below(15_000)
+  const fails = dice.chance(0.12)
+  return {
+    ...plainScript,
+    exitCode: dice.chance(0.4) ? dice.between(1, 120) : 0,
+    afterMs,
+    pullMs: dice.chance(0.3) ? dice.between(10, 2_500) : 0,
+    stubborn: dice.chance(0.15),
+    failingStarts: fails ? dice.between(1, 3) : 0,
+    retryable: dice.chance(0.7),
+  }
+}
+
+function specFor(dice: Dice, script: Script): TaskSpec {
+  const policy = dice.pick(['never', 'never', 'on-failure', 'always'] as const)
+  const backOff = { backOffMs: dice.pick([0, 200, 1_000]), backOffMaxMs: 2_000 }
+  const restart = policy === 'never' ? { policy } : { policy, max: dice.between(0, 3), ...backOff }
+  return {
+    driver: 'docker',
+    image: 'script',
+    command: commandOf(script),
+    restart,
+    stopGraceMs: dice.pick([0, 300, 1_500]),
+    ...(dice.chance(0.7) ? { cpus: dice.pick([0.25, 0.5, 1, 1.5, 2.5]) } : {}),
+    ...(dice.chance(0.3) ? { memoryBytes: dice.pick([100, 300, 500]) * 1_024 * 1_024 } : {}),
+    ...(dice.chance(0.15) ? { timeoutMs: dice.between(200, 12_000) } : {}),
+    ...(dice.chance(0.1) ? { waitTimeoutMs: dice.between(500, 10_000) } : {}),
+    ...(dice.chance(0.1) ? { constraints: [dice.pick(['zone=a', 'zone!=a', 'node=worker-1'])] } : {}),
+    ...disconnectFor(dice, policy),
+  }
+}
+
+/** Short enough that a long cut has them given up; `stopAfter + grace + margin < lostAfter` must hold. */
+function disconnectFor(dice: Dice, policy: string): Pick<TaskSpec, 'disconnect'> | Record<string, never> {
+  if (!dice.chance(0.4)) return {}
+  const lostAfterMs = dice.between(8_000, 12_000)
+  const replace = policy !== 'never' || dice.chance(0.5)
+  if (replace) return { disconnect: { lostAfterMs, stopAfterMs: dice.between(100, 1_000), replace } }
+  return { disconnect: { lostAfterMs, replace: false } }
+}

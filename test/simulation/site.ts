@@ -1,0 +1,176 @@
+/**
+ * A place where one process of the cluster lives, dies and is started again: what its machine's service manager would
+ * do. Its disk and its engine outlast it.
+ */
+import type { Boundary, OnBoundary } from '../../runtime/host/boundary.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import type { Dice } from './dice.ts'
+import { Life, type Place } from './life.ts'
+import type { World } from './world.ts'
+
+/** What runs in a life. */
+export interface Service {
+  start(): Promise<void>
+  /** In order, as on SIGTERM. */
+  stop(): Promise<void>
+}
+
+export interface Boot {
+  readonly life: Life
+  readonly logger: Logger
+  readonly onBoundary: OnBoundary
+  readonly onFailure: (error: Error) => void
+}
+
+/** To die at the nth passage of a boundary, counted over all lives. */
+export interface Ambush {
+  readonly boundary: Boundary
+  left: number
+}
+
+export const siteTimes = {
+  /** From a failure to the end of the process, in milliseconds. */
+  failureMsMax: 20,
+  restartMsMin: 50,
+  restartMsMax: 3_000,
+  /** Now and then its machine takes longer than a lease to come back. */
+  longRestartMs: 14_000,
+  longRestartChance: 0.1,
+  /** How long an orderly stop may take. */
+  stopMsMax: 15_000,
+} as const
+
+/** Told for good that it may not come back: no fault that is simulated gives a reason for it. */
+const unexpected = (error: Error): boolean =>
+  'code' in error && ['LostHistory', 'Conflict', 'Unauthorized'].includes(String(error.code))
+
+export class Site implements Place {
+  readonly name: string
+  /** `manager`, `worker`: whose boundaries these are. */
+  readonly kind: string
+  readonly #world: World
+  readonly #dice: Dice
+  readonly #boot: (boot: Boot) => Service
+  readonly #ambushes: Ambush[] = []
+  pausedUntilMs = 0
+  skewMs = 0
+  /** The wishes of the cluster's keeper: it is to run. */
+  #wanted = false
+  #lives = 0
+  #life: Life | undefined
+  #service: Service | undefined
+
+  constructor(world: World, name: string, kind: string, boot: (boot: Boot) => Service) {
+    this.#world = world
+    this.name = name
+    this.kind = kind
+    this.#dice = world.dice.fork(`site ${name}`)
+    this.#boot = boot
+  }
+
+  get life(): Life | undefined {
+    return this.#life?.alive ? this.#life : undefined
+  }
+
+  start(): void {
+    this.#wanted = true
+    this.#begin()
+  }
+
+  /** Dies now, and is started again after a while. */
+  crash(why: string): void {
+    const life = this.life
+    if (life === undefined) return
+    this.#world.trace(life.name, `dies: ${why}`)
+    life.kill()
+    this.#service = undefined
+    if (!this.#wanted) return
+    const { restartMsMin, restartMsMax, longRestartMs, longRestartChance } = siteTimes
+    const isLong = this.#dice.chance(longRestartChance)
+    const delayMs = isLong ? longRestartMs : this.#dice.between(restartMsMin, restartMsMax)
+    this.#world.timeline.at(delayMs, () => this.#begin())
+  }
+
+  /** Asked to end in order, and started again. One that does not end in time is killed. */
+  stop(): void {
+    const life = this.life
+    const service = this.#service
+    if (life === undefined || service === undefined) return
+    this.#world.trace(life.name, 'is asked to stop')
+    const ended = (why: string) => {
+      if (this.#life === life && life.alive) this.crash(why)
+    }
+    service.stop().then(
+      () => {
+        if (life.alive) this.#world.sometimes(`a ${this.kind} stopped in order`)
+        ended('it has stopped')
+      },
+      (error: Error) => ended(`it could not stop: ${error.message}`),
+    )
+    life.post(siteTimes.stopMsMax, () => {
+      if (this.#life === life && life.alive) this.#world.violated('a stop is bounded', `${life.name} did not stop`)
+      ended('it was killed, for it did not stop')
+    })
+  }
+
+  /** Ends for good. */
+  end(): void {
+    this.#wanted = false
+    this.crash('the run is over')
+  }
+
+  ambush(boundary: Boundary, nth: number): void {
+    this.#ambushes.push({ boundary, left: nth })
+  }
+
+  /** Nobody waits for it any more. */
+  disarm(): void {
+    this.#ambushes.length = 0
+  }
+
+  #begin(): void {
+    if (!this.#wanted || this.life !== undefined) return
+    this.#lives += 1
+    const life = new Life(this.#world, this, this.#lives)
+    this.#life = life
+    this.#world.trace(life.name, 'starts')
+    const fail = (error: Error) => {
+      if (!life.alive) return
+      this.#world.trace(life.name, `fails: ${error.message}`)
+      if (unexpected(error)) this.#world.violated('a worker is not turned away', `${life.name}: ${error.message}`)
+      life.post(this.#dice.between(0, siteTimes.failureMsMax), () => this.crash(error.message))
+    }
+    const service = this.#boot({
+      life,
+      logger: this.#logger(life),
+      onBoundary: (boundary) => this.#pass(life, boundary),
+      onFailure: fail,
+    })
+    this.#service = service
+    service.start().catch(fail)
+  }
+
+  #pass(life: Life, boundary: Boundary): void {
+    if (!life.alive) return
+    this.#world.count(`passed ${this.kind} ${boundary}`)
+    for (const ambush of this.#ambushes) {
+      if (ambush.boundary !== boundary) continue
+      ambush.left -= 1
+      if (ambush.left !== 0) continue
+      this.#world.count(`crash ${this.kind} ${boundary}`)
+      this.crash(`at ${boundary}`)
+      return
+    }
+  }
+
+  #logger(life: Life): Logger {
+    const say = (level: string) => (message: string, fields?: Record<string, unknown>) => {
+      if (!life.alive) return
+      this.#world.trace(life.name, `${level}: ${message}${fields === undefined ? '' : ` ${JSON.stringify(fields)}`}`)
+      if (level === 'error' && /defect|threw/.test(message)) {
+        this.#world.violated('no defect shows itself', `${life.name}: ${message} ${JSON.stringify(fields)}`)
+      }
+    }
+    return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') }
+  }
+}
