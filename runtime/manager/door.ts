@@ -35,6 +35,14 @@ export interface DoorOptions {
 const firstMessages = createDoor({ WorkerHello: workerMessages.WorkerHello, ...clientMessages })
 const requests = createDoor(clientMessages)
 
+/** The token of a frame that begins with a Hello, '' if it has none; undefined for any other frame. */
+function tokenOf(frame: unknown): string | undefined {
+  const first: unknown = (frame as { m?: readonly unknown[] } | null)?.m?.[0]
+  const { type, token } = (first ?? {}) as { type?: unknown; token?: unknown }
+  if (type !== 'WorkerHello' && type !== 'ClientHello') return undefined
+  return typeof token === 'string' ? token : ''
+}
+
 export class ManagerDoor {
   readonly #options: DoorOptions
   readonly #clients = new Set<ClientSession>()
@@ -82,12 +90,15 @@ export class ManagerDoor {
     }
     connection.onFrame = (frame) => {
       cancel()
-      const [first, ...rest] = (channel.read(frame, firstMessages, false) ?? []) as { type: string; token: string }[]
+      // Before anything else is looked at: strangers learn nothing of the schemas, and cost little.
+      if (!isSecret(this.#options.token, tokenOf(frame) ?? this.#options.token)) {
+        channel.close(closeCodes.unauthorized, 'the token is missing or wrong; it is in <data-dir>/token')
+        return
+      }
+      const [first, ...rest] = channel.read(frame, firstMessages, false) ?? []
       if (first === undefined) return
       if (first.type !== 'WorkerHello' && first.type !== 'ClientHello') {
         channel.close(closeCodes.protocol, 'the first message is a ClientHello or a WorkerHello')
-      } else if (!isSecret(this.#options.token, first.token)) {
-        channel.close(closeCodes.unauthorized, 'the token is missing or wrong; it is in <data-dir>/token')
       } else if (first.type === 'WorkerHello') {
         this.#count(connection, () =>
           this.#options.workers.accept(connection, first as unknown as WorkerMessages['WorkerHello']),
