@@ -3,9 +3,10 @@ import type { Handshake } from '../../transport/transport.ts'
 
 const loopback = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** The name in `name:port` or `[v6]:port`. */
+/** The name in `name:port` or `[v6]:port`, in lower case, for names of hosts have none. */
 function nameOf(authority: string): string {
-  return authority.startsWith('[') ? authority.slice(0, authority.indexOf(']') + 1) : (authority.split(':')[0] ?? '')
+  const name = authority.startsWith('[') ? authority.slice(0, authority.indexOf(']') + 1) : authority.split(':')[0]
+  return (name ?? '').toLowerCase()
 }
 
 /**
