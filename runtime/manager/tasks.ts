@@ -145,6 +145,8 @@ export class Tasks {
   /** The whole id of the one task whose id begins so. Throws `NotFound`, `Ambiguous`. */
   async resolve(prefix: string): Promise<string> {
     const { host, storage } = this.#options
+    // Requests of one connection may follow one another without waiting: a submission of this very id comes first.
+    await this.#submitting.get(prefix)?.catch(() => undefined)
     if (host.actors.has(keys.task(prefix))) return prefix
     const found: string[] = []
     const start = keys.task(prefix)
