@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { closeCodes } from '../../actors/protocol/errors.ts'
+import { admit, isSecret } from '../../runtime/manager/admission.ts'
+import { Rig, spec, token } from './manager-rig.ts'
+import { ScriptedWorker } from './manager-worker.ts'
+
+let rig: Rig
+
+beforeEach(async () => {
+  rig = await Rig.start()
+})
+
+afterEach(async () => {
+  expect(rig.failures).toEqual([])
+  await rig.crash()
+})
+
+const hello = { type: 'ClientHello', version: '1', token }
+
+const refusedFrames: readonly { name: string; frame: unknown; code: number; says: RegExp }[] = [
+  { name: 'no token', frame: { m: [{ type: 'ClientHello', version: '1' }] }, code: 4001, says: /token/ },
+  { name: 'a token that is no text', frame: { m: [{ ...hello, token: 7 }] }, code: 4001, says: /token/ },
+  { name: 'an empty token', frame: { m: [{ ...hello, token: '' }] }, code: 4001, says: /<data-dir>\/token/ },
+  { name: 'a wrong token', frame: { m: [{ ...hello, token: `${token}x` }] }, code: 4001, says: /token/ },
+  { name: 'a worker without a token', frame: { m: [{ type: 'WorkerHello' }] }, code: 4001, says: /token/ },
+  { name: 'a request first', frame: { m: [{ type: 'QueryNodes', req: 1 }] }, code: 4000, says: /first message/ },
+  { name: 'an unknown type', frame: { m: [{ type: 'Knock' }] }, code: 4000, says: /"Knock"/ },
+  { name: 'a broken Hello', frame: { m: [{ ...hello, version: 1 }] }, code: 4000, says: /version/ },
+  { name: 'a broken request behind it', frame: { m: [hello, { type: 'QueryNodes' }] }, code: 4000, says: /req/ },
+  { name: 'an unknown type behind it', frame: { m: [hello, { type: 'Knock' }] }, code: 4000, says: /"Knock"/ },
+  { name: 'a second Hello', frame: { m: [hello, hello] }, code: 4000, says: /once/ },
+  { name: 'no map', frame: 'hello', code: 4000, says: /a frame is a map/ },
+  { name: 'no messages', frame: { m: [] }, code: 4000, says: /a frame is a map/ },
+  { name: 'messages without a type', frame: { m: [{}] }, code: 4000, says: /a frame is a map/ },
+]
+
+test.each(refusedFrames)('ends a connection that begins with $name', async ({ frame, code, says }) => {
+  const end = await rig.raw()
+  end.connection.send(frame)
+  await rig.settle()
+  expect(end.closed?.code).toBe(code)
+  expect(end.closed?.reason).toMatch(says)
+  expect(end.received.filter(({ type }) => type !== 'ClientWelcome')).toEqual([])
+})
+
+test('ends a connection on which nobody says hello within 10 s, and no other', async () => {
+  const silent = await rig.raw()
+  const client = await rig.client()
+  await rig.advance(9_999)
+  expect(silent.closed).toBeUndefined()
+  await rig.advance(1)
+  expect(silent.closed).toEqual({ code: closeCodes.timeout, reason: 'nobody said hello' })
+  expect((await client.nodes()).items).toEqual([])
+})
+
+test('answers requests that came in the frame of the Hello, in order behind the welcome', async () => {
+  const end = await rig.raw()
+  const submit = { type: 'SubmitTask', req: 1, taskId: 'a', spec: spec() }
+  end.connection.send({ m: [hello, submit, { type: 'QueryNodes', req: 2 }] })
+  await rig.settle()
+  expect(end.closed).toBeUndefined()
+  expect(end.received[0]).toMatchObject({ type: 'ClientWelcome', version: 'test', epoch: 1 })
+  expect(end.received.map(({ type, req }) => [type, req])).toContainEqual(['Submitted', 1])
+  expect(end.received.map(({ type, req }) => [type, req])).toContainEqual(['Nodes', 2])
+})
+
+test('a stop sent right behind the submission of its task finds it', async () => {
+  const end = await rig.raw()
+  const submit = { type: 'SubmitTask', req: 1, taskId: 'a', spec: spec() }
+  end.connection.send({ m: [hello, submit, { type: 'StopTask', req: 2, taskId: 'a' }] })
+  await rig.settle()
+  expect(end.received.at(-1)).toMatchObject({ type: 'StopAccepted', req: 2, task: { state: 'Completed' } })
+})
+
+test('a broken frame costs its own connection and no other', async () => {
+  const healthy = await rig.client()
+  await healthy.submit('a', spec())
+  const deltas: number[] = []
+  healthy.subscribe(
+    { topic: 'tasks', taskId: 'a', from: 'snapshot' },
+    { onDelta: ({ revision }) => deltas.push(revision) },
+  )
+  const broken = await rig.raw()
+  broken.connection.send({ m: [hello] })
+  await rig.settle()
+  broken.connection.send({ m: [{ type: 'StopTask', req: 1, taskId: 'NOT AN ID' }] })
+  await rig.settle()
+  expect(broken.closed).toMatchObject({ code: closeCodes.protocol, reason: expect.stringContaining('taskId') })
+  await healthy.stop('a')
+  await rig.settle()
+  expect(deltas).toHaveLength(1)
+})
+
+test('a broken frame of a worker costs its own session; types that are not known are passed over', async () => {
+  const worker = await rig.worker({ nodeId: 'n1' })
+  const other = await rig.worker({ nodeId: 'n2' })
+  worker.send({ type: 'FromTheFuture', x: 1 } as never, { type: 'Heartbeat', seq: 5 })
+  await rig.settle()
+  expect(worker.all('HeartbeatAck')).toEqual([{ type: 'HeartbeatAck', seq: 5 }])
+  worker.send({ type: 'Heartbeat', seq: -1 })
+  await rig.settle()
+  expect(worker.closed).toMatchObject({ code: closeCodes.protocol, reason: expect.stringContaining('seq') })
+  other.beat()
+  await rig.settle()
+  expect(other.closed).toBeUndefined()
+  expect(other.all('HeartbeatAck')).toHaveLength(1)
+})
+
+test('a second Hello of a worker in its session breaks the protocol', async () => {
+  const worker = await rig.worker()
+  worker.hello()
+  await rig.settle()
+  expect(worker.closed).toMatchObject({ code: closeCodes.protocol, reason: 'a Hello comes once, and first' })
+})
+
+test('a nodeId that no key can hold is refused at the door, and does not reach the store', async () => {
+  const end = await rig.raw(['troupe.v1.json'])
+  const { registration } = new ScriptedWorker()
+  const node = { ...registration, nodeId: 'n\ud800' }
+  const worker = { type: 'WorkerHello', version: '1', token, incarnation: 'i', highestEpoch: 0, node, attempts: [] }
+  end.connection.send({ m: [worker] })
+  await rig.settle()
+  expect(end.closed?.code).toBe(closeCodes.protocol)
+})
+
+test('stopping says goodbye to everyone', async () => {
+  const client = await rig.client()
+  const worker = await rig.worker()
+  await client.submit('a', spec())
+  const stopped = rig.host.stop()
+  await rig.settle()
+  await stopped
+  expect((await client.closed).code).toBe(closeCodes.goingAway)
+  expect(worker.closed?.code).toBe(closeCodes.goingAway)
+})
+
+const shakes: readonly { origin?: string; host?: string; listen: string; admitted: boolean }[] = [
+  { listen: '127.0.0.1:4747', host: '127.0.0.1:4747', admitted: true },
+  { listen: '127.0.0.1:4747', host: 'localhost:4747', admitted: true },
+  { listen: '127.0.0.1:4747', host: 'LOCALHOST:4747', admitted: true },
+  { listen: '127.0.0.1:4747', host: '[::1]:4747', admitted: true },
+  { listen: '127.0.0.1:4747', admitted: true },
+  { listen: '127.0.0.1:4747', host: 'evil.example:4747', admitted: false },
+  { listen: '127.0.0.1:4747', host: 'localhost.evil.example:4747', admitted: false },
+  { listen: '[::1]:4747', host: 'evil.example', admitted: false },
+  { listen: 'localhost:4747', host: 'evil.example', admitted: false },
+  { listen: '127.0.0.1:4747', host: 'localhost:4747', origin: 'http://localhost:4747', admitted: true },
+  { listen: '127.0.0.1:4747', host: 'localhost:4747', origin: 'http://localhost:8080', admitted: false },
+  { listen: '127.0.0.1:4747', host: 'localhost:4747', origin: 'https://evil.example', admitted: false },
+  { listen: '127.0.0.1:4747', host: 'localhost:4747', origin: 'null', admitted: false },
+  { listen: '127.0.0.1:4747', origin: 'https://evil.example', admitted: false },
+  { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', admitted: true },
+  { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', origin: 'http://troupe.lan:4747', admitted: true },
+  { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', origin: 'https://evil.example', admitted: false },
+]
+
+test.each(shakes)('admits $host with origin $origin at $listen: $admitted', ({ origin, host, listen, admitted }) => {
+  const refusal = admit({ peer: 'x', origin, host }, listen)
+  expect(refusal === undefined).toBe(admitted)
+  if (refusal !== undefined) expect(refusal.status).toBe(403)
+})
+
+test('a secret is compared whole', () => {
+  expect(isSecret('abc', 'abc')).toBe(true)
+  for (const wrong of ['', 'a', 'ab', 'abd', 'abcabc', 'abcd', 'ABC']) expect(isSecret('abc', wrong)).toBe(false)
+  expect(isSecret('', 'a')).toBe(false)
+})

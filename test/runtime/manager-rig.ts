@@ -1,0 +1,214 @@
+/**
+ * A real manager on a network and a store in memory, under a clock that a test moves by hand. The manager may crash and
+ * come back on the same store; clients are the real library, workers are scripted.
+ */
+import type { TaskSpec } from '../../actors/model.ts'
+import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
+import type { Client } from '../../runtime/client/client.ts'
+import { connectClient } from '../../runtime/client/client.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Boundary } from '../../runtime/host/boundary.ts'
+import type { Logger } from '../../runtime/logger.ts'
+import { silentLogger } from '../../runtime/logger.ts'
+import { ManagerHost } from '../../runtime/manager/manager.ts'
+import type { Random } from '../../runtime/random.ts'
+import { createMemoryTransport } from '../../transport/memory.ts'
+import type { Connection, Listener, Transport } from '../../transport/transport.ts'
+import { ManualClock } from './manager-clock.ts'
+import { Disk } from './manager-disk.ts'
+import { ScriptedWorker, token, url, type WorkerTraits } from './manager-worker.ts'
+
+export { token, url } from './manager-worker.ts'
+
+const listen = '127.0.0.1:4747'
+export const heartbeatMs = 1_000
+
+/** A task that any worker of these tests can take. */
+export const spec = (more: Partial<TaskSpec> = {}): TaskSpec => ({ driver: 'process', command: ['true'], ...more })
+
+interface Life {
+  alive: boolean
+  readonly host: ManagerHost
+  readonly listeners: Listener[]
+}
+
+/** A connection that speaks by hand. */
+export interface RawEnd {
+  readonly connection: Connection
+  readonly received: { readonly type: string; readonly [field: string]: unknown }[]
+  closed: { readonly code: number; readonly reason: string } | undefined
+}
+
+export class Rig {
+  readonly disk = new Disk()
+  readonly clock: ManualClock
+  readonly failures: Error[] = []
+  readonly logged: string[] = []
+  readonly boundaries: Boundary[] = []
+  /** What the next dice show. */
+  roll = 0.5
+  readonly #network
+  readonly #workers: ScriptedWorker[] = []
+  #pending = 0
+  #ids = 0
+  #life: Life | undefined
+
+  constructor() {
+    this.clock = new ManualClock(() => this.settle())
+    const { frameBytesMax, frameDepthMax, sendBufferBytesMax } = frameLimits
+    this.#network = createMemoryTransport({
+      limits: { frameBytesMax, frameDepthMax, sendBufferBytesMax, sendBufferBytesHigh: sendBufferBytesMax / 4 },
+      schedule: (deliver) => {
+        this.#pending += 1
+        setImmediate(() => {
+          this.#pending -= 1
+          deliver()
+        })
+      },
+    })
+  }
+
+  static async start(): Promise<Rig> {
+    const rig = new Rig()
+    await rig.open()
+    return rig
+  }
+
+  get host(): ManagerHost {
+    return (this.#life as Life).host
+  }
+
+  /** A manager comes into office on the store as it is. */
+  async open(): Promise<void> {
+    const life: { alive: boolean; listeners: Listener[]; host?: ManagerHost } = { alive: true, listeners: [] }
+    const transport: Transport = {
+      connect: (to, options) => this.#network.connect(to, options),
+      listen: async (address, options) => {
+        const listener = await this.#network.listen(address, options)
+        life.listeners.push(listener)
+        return listener
+      },
+    }
+    const clock: Clock = {
+      nowMs: () => this.clock.nowMs(),
+      uptimeMs: () => this.clock.uptimeMs(),
+      setTimer: (callback, delayMs) => this.clock.setTimer(() => life.alive && callback(), delayMs),
+    }
+    life.host = new ManagerHost({
+      storage: this.disk.handle(() => life.alive),
+      transports: [{ transport, listen }],
+      token,
+      version: 'test',
+      clock,
+      random: this.random,
+      logger: this.#logger(),
+      liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
+      onBoundary: (boundary) => this.boundaries.push(boundary),
+      onFailure: (error) => this.failures.push(error),
+    })
+    this.#life = life as Life
+    await life.host.start()
+    await this.settle()
+  }
+
+  /** The manager dies: what it had not flushed is lost, and all connections are cut. */
+  async crash(): Promise<void> {
+    const life = this.#life as Life
+    life.alive = false
+    this.disk.writes.release()
+    this.#network.cut()
+    for (const listener of life.listeners) await listener.close()
+    await this.settle()
+  }
+
+  async restart(): Promise<void> {
+    await this.crash()
+    await this.open()
+  }
+
+  /** Runs until nothing is under way any more: no frame, no microtask. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 3; quiet += 1) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (this.#pending > 0) quiet = -1
+    }
+  }
+
+  /** Lets time pass while these workers (all, unless told) send their heartbeats. */
+  async advance(ms: number, beating: readonly ScriptedWorker[] = this.#workers): Promise<void> {
+    let leftMs = ms
+    while (leftMs > 0) {
+      const step = Math.min(heartbeatMs, leftMs)
+      await this.clock.advance(step)
+      for (const worker of beating) if (worker.open) worker.beat()
+      await this.settle()
+      leftMs -= step
+    }
+  }
+
+  /** A client under the manual clock. */
+  async client(): Promise<Client> {
+    const transport = this.#network.as('client')
+    return connectClient({ transport, url, token, clock: this.clock, random: this.random, logger: silentLogger })
+  }
+
+  /** A connection without manners: nothing is said on it yet. */
+  async raw(protocols: readonly string[] = subprotocols): Promise<RawEnd> {
+    const connection = await this.#network.as('raw').connect(url, { protocols })
+    const end: RawEnd = { connection, received: [], closed: undefined }
+    connection.onFrame = (frame) => end.received.push(...(frame as { m: RawEnd['received'] }).m)
+    connection.onClose = (code, reason) => {
+      end.closed = { code, reason }
+    }
+    return end
+  }
+
+  /** A worker that has dialled, said Hello, and heard the answer. */
+  async worker(traits: WorkerTraits = {}): Promise<ScriptedWorker> {
+    const worker = new ScriptedWorker(traits)
+    this.#workers.push(worker)
+    await this.join(worker)
+    return worker
+  }
+
+  /** It dials (again) and tells what it holds. */
+  async join(worker: ScriptedWorker): Promise<void> {
+    await this.dial(worker)
+    worker.hello({ attempts: [...worker.statuses.values()] })
+    await this.settle()
+  }
+
+  async dial(worker: ScriptedWorker): Promise<void> {
+    await worker.dial(this.#network.as(`worker-${worker.nodeId}`))
+  }
+
+  /** Cuts what has this name at one end: `client`, `raw`, `worker-<nodeId>`. */
+  async cut(name: string): Promise<void> {
+    this.#network.cut(name)
+    await this.settle()
+  }
+
+  readonly random: Random = {
+    roll: () => this.roll,
+    id: (chars) => {
+      this.#ids += 1
+      return `${'a'.repeat(chars)}${this.#ids}`.slice(-chars)
+    },
+  }
+
+  #logger(): Logger {
+    const log = (level: string) => (message: string, fields?: Record<string, unknown>) => {
+      this.logged.push(`${level} ${message}${fields?.error === undefined ? '' : `: ${String(fields.error)}`}`)
+    }
+    return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') }
+  }
+}
+
+/** `Pending.Queued`, or `Running` where there is no detail. */
+export const stateOf = ({ state, detail }: { state: string; detail: string }): string =>
+  detail === '' ? state : `${state}.${detail}`
+
+export async function stateOfTask(client: Client, taskId: string): Promise<string> {
+  const { items } = await client.query({ ids: [taskId] })
+  return items[0] === undefined ? 'none' : stateOf(items[0])
+}
