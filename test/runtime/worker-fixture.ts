@@ -367,7 +367,6 @@ export class Stage {
     }
     const onBoundary: OnBoundary = (boundary) => {
       if (alive) more.onBoundary?.(boundary)
-      if (!alive) throw new Error('dead')
     }
     const worker = new WorkerHost({
       storage: mortalStorage(this.storage, () => alive),
@@ -428,7 +427,12 @@ function mortalTransport(
 ): ReturnType<MemoryTransport['as']> {
   return {
     listen: (address, options) => transport.listen(address, options),
-    connect: (url, options) => (alive() ? transport.connect(url, options) : new Promise(() => {})),
+    async connect(url, options) {
+      const connection = alive() ? await transport.connect(url, options) : undefined
+      if (connection !== undefined && alive()) return connection
+      connection?.close(1000, 'dead')
+      return new Promise(() => {})
+    },
   }
 }
 
