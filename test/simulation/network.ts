@@ -102,6 +102,10 @@ export class Network {
         if (life.alive) options.onConnection(this.#guard(life, inner))
       },
     })
+    if (!life.alive) {
+      void listener.close()
+      return never()
+    }
     this.#listeners.set(life, { address, listener })
     return { address: listener.address, close: () => (life.alive ? listener.close() : never()) }
   }

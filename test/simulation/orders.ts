@@ -85,9 +85,15 @@ function specFor(dice: Dice, script: Script): TaskSpec {
     ...(dice.chance(0.3) ? { memoryBytes: dice.pick([100, 300, 500]) * 1_024 * 1_024 } : {}),
     ...(dice.chance(0.15) ? { timeoutMs: dice.between(200, 12_000) } : {}),
     ...(dice.chance(0.1) ? { waitTimeoutMs: dice.between(500, 10_000) } : {}),
-    ...(dice.chance(0.1) ? { constraints: [dice.pick(['zone=a', 'zone!=a', 'node=worker-1'])] } : {}),
+    ...constraintFor(dice),
     ...disconnectFor(dice, policy),
   }
+}
+
+/** With a limit on its waiting, for there may be no node that both is allowed and has room. */
+function constraintFor(dice: Dice): Pick<TaskSpec, 'constraints' | 'waitTimeoutMs'> {
+  if (!dice.chance(0.1)) return {}
+  return { constraints: [dice.pick(['zone=a', 'zone!=a', 'node=worker-1'])], waitTimeoutMs: 20_000 }
 }
 
 /** Short enough that a long cut has them given up; `stopAfter + grace + margin < lostAfter` must hold. */
