@@ -183,14 +183,16 @@ function exitOf(key: AttemptKey, view: ContainerView, nowMs: number): DriverEven
   // The engine gives -1 or 255 for an end that it has not seen.
   const exitCode = view.exitCode >= 0 && view.exitCode <= 255 ? view.exitCode : 255
   const signal = signalName(exitCode)
+  const atMs = view.finishedAtMs ?? nowMs
   return {
     type: 'Exited',
     key,
-    atMs: view.finishedAtMs ?? nowMs,
+    atMs,
     exitCode,
     ...(signal === undefined ? {} : { signal }),
     ...(view.oomKilled ? { oomKilled: true } : {}),
-    ...(view.startedAtMs === undefined ? {} : { startedAtMs: view.startedAtMs }),
+    // The engine takes the start's time after the start, so that a quick end is shown to come before it.
+    ...(view.startedAtMs === undefined ? {} : { startedAtMs: Math.min(view.startedAtMs, atMs) }),
   }
 }
 
