@@ -67,6 +67,7 @@ export class WorkerHost {
   #incarnation = ''
   /** What the manager was last told of the drivers. */
   #saidDrivers: Readonly<Record<string, DriverState>> = {}
+  #stopAsked = false
   #phase: 'new' | 'starting' | 'serving' | 'ended' = 'new'
 
   constructor(options: WorkerHostOptions) {
@@ -84,14 +85,17 @@ export class WorkerHost {
   }
 
   /**
-   * Resolves when it has recovered its attempts and begun to dial; from then on it dials until it is stopped. Rejects
+   * Resolves when it has recovered its attempts and begun to dial, or was stopped before that; from then on it dials until it is stopped. Rejects
    * with StorageError or RecordError if its store cannot be read. To be called once.
    */
   async start(): Promise<void> {
     if (this.#phase !== 'new') throw new Error('a worker is started once')
     this.#phase = 'starting'
     const { storage, random } = this.#options
-    const stored = await openStore(storage, random)
+    const stored = await openStore(storage, random).catch((error: unknown) => {
+      this.#end()
+      throw error
+    })
     this.#incarnation = random.id(incarnationChars)
     this.#parts = createParts(this.#options, stored, {
       hello: () => this.#hello(),
@@ -107,6 +111,7 @@ export class WorkerHost {
       onDefect: (error) => this.#fail(error),
     })
     this.#parts.host.tell(workerAddress, { type: 'Start' })
+    if (this.#stopAsked) this.#parts.host.tell(workerAddress, { type: 'Stop' })
     await this.#serving.promise
   }
 
@@ -115,8 +120,9 @@ export class WorkerHost {
    * once if it has failed.
    */
   async stop(): Promise<void> {
-    if (this.#parts === undefined || this.#phase === 'ended') return
-    this.#parts.host.tell(workerAddress, { type: 'Stop' })
+    if (this.#phase === 'new' || this.#phase === 'ended') return
+    this.#stopAsked = true
+    this.#parts?.host.tell(workerAddress, { type: 'Stop' })
     await this.#stopped.promise
   }
 

@@ -184,6 +184,17 @@ describe('stopping and failing', () => {
     await again.worker.stop()
   })
 
+  test('a stop that comes while it starts is heeded', async () => {
+    const stage = await Stage.open()
+    const life = stage.begin()
+    await life.worker.stop()
+    await life.started
+    expect(life.worker.state).toBe('Stopped')
+    stage.clock.advance(60_000)
+    await settle()
+    expect(stage.manager.connection).toBeUndefined()
+  })
+
   test('a store that cannot save ends it: nothing of the unsaved step is heard or done', async () => {
     const stage = await Stage.open()
     let broken = false
