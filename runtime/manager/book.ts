@@ -31,6 +31,8 @@ export interface BookOptions {
 export class Book {
   /** What users asked for, of the tasks that are live. */
   readonly specs = new Map<string, TaskSpec>()
+  /** Tasks that have ended and whose records are on their way to the disk: the host has let go of them already. */
+  readonly ending = new Map<string, HostedActor>()
   readonly #options: BookOptions
   /** nodeId → taskId → attempt: what is open on each node. */
   readonly #open = new Map<string, Map<string, number>>()
@@ -71,7 +73,11 @@ export class Book {
     const task = viewOf(stepped.actor.snapshot, revision)
     if (after.final) {
       turn.put(keys.final(revision, context.taskId), new Uint8Array(0))
-      turn.afterwards(() => this.specs.delete(context.taskId))
+      this.ending.set(context.taskId, stepped.actor)
+      turn.afterwards(() => {
+        this.specs.delete(context.taskId)
+        this.ending.delete(context.taskId)
+      })
     }
     this.#tell(turn, task, event)
   }

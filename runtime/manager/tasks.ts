@@ -144,10 +144,10 @@ export class Tasks {
 
   /** The whole id of the one task whose id begins so. Throws `NotFound`, `Ambiguous`. */
   async resolve(prefix: string): Promise<string> {
-    const { host, storage } = this.#options
+    const { storage } = this.#options
     // Requests of one connection may follow one another without waiting: a submission of this very id comes first.
     await this.#submitting.get(prefix)?.catch(() => undefined)
-    if (host.actors.has(keys.task(prefix))) return prefix
+    if (this.#actor(prefix) !== undefined) return prefix
     const found: string[] = []
     const start = keys.task(prefix)
     const limit = taskQueryLimits.ambiguousNamedMax + 1
@@ -169,11 +169,16 @@ export class Tasks {
 
   /** Where a task stands. Throws `NotFound`, or `Internal` for a record that cannot be read. */
   async view(taskId: string): Promise<TaskView> {
-    const actor = this.#options.host.actors.get(keys.task(taskId))
+    const actor = this.#actor(taskId)
     if (actor !== undefined) return viewOf(actor.snapshot, actor.revision)
     const bytes = await this.#options.storage.get(keys.task(taskId))
     if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
     return this.#stored(taskId, bytes)
+  }
+
+  /** A task that memory speaks for: its record, if there is one, may be behind. */
+  #actor(taskId: string): HostedActor | undefined {
+    return this.#options.host.actors.get(keys.task(taskId)) ?? this.#options.book.ending.get(taskId)
   }
 
   #stored(taskId: string, bytes: Uint8Array): TaskView {
@@ -187,7 +192,7 @@ export class Tasks {
 
   /** What is live, and the last that ended, newest first. */
   async recent(): Promise<TaskView[]> {
-    const live = [...this.#options.host.actors.values()]
+    const live = [...this.#options.host.actors.values(), ...this.#options.book.ending.values()]
       .filter((actor) => actor.kind === 'task')
       .map((actor) => viewOf(actor.snapshot, actor.revision))
     const scan = this.#options.storage.scan({
@@ -205,11 +210,11 @@ export class Tasks {
   /** A page of all tasks in the order of their ids. */
   async page(after: string | undefined, limit: number): Promise<{ items: TaskView[]; next?: string }> {
     const items: TaskView[] = []
-    const { storage, host } = this.#options
+    const { storage } = this.#options
     const from = after === undefined ? { gte: prefixes.task } : { gt: keys.task(after) }
     for await (const [key, bytes] of storage.scan({ ...from, lt: endOf(prefixes.task), limit })) {
       const taskId = key.slice(prefixes.task.length)
-      const actor = host.actors.get(key)
+      const actor = this.#actor(taskId)
       items.push(actor === undefined ? this.#stored(taskId, bytes) : viewOf(actor.snapshot, actor.revision))
     }
     const last = items.at(-1)
@@ -225,9 +230,9 @@ export class Tasks {
 
   /** Why a task is where it is. */
   async explain(prefix: string): Promise<Omit<ClientReplies['Explanation'], 'type' | 'req'>> {
-    const { host, placement, history, clock } = this.#options
+    const { placement, history, clock } = this.#options
     const taskId = await this.resolve(prefix)
-    const actor = host.actors.get(keys.task(taskId))
+    const actor = this.#actor(taskId)
     const bytes = actor === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
     const snapshot = actor?.snapshot ?? readActor(keys.task(taskId), 'task', bytes as Uint8Array).snapshot
     const context = snapshot.context as TaskContext
