@@ -41,6 +41,8 @@ export class ClientSession {
   /** What ends each stream, by the request that began it. */
   readonly #streams = new Map<number, () => void>()
   readonly #readers = new Map<number, OutputReader>()
+  /** Requests that have no reply yet. */
+  readonly #unanswered = new Set<number>()
 
   constructor(connection: Connection, door: Door, parts: ClientParts) {
     this.#parts = parts
@@ -62,6 +64,13 @@ export class ClientSession {
     this.#channel.close(code, reason)
   }
 
+  /** The store has failed: whoever waits is told before the connection ends. */
+  fail(): void {
+    const message = 'the store could not save and the manager restarts; ask again shortly, by the same id'
+    for (const req of this.#unanswered) this.#fail(req, new TroupeError('StorageFailed', message))
+    this.close(closeCodes.goingAway, 'the store of this manager has failed')
+  }
+
   take(frame: unknown): void {
     const messages = this.#channel.read(frame, this.#door, false)
     for (const message of messages ?? []) this.#onMessage(message as ClientMessage)
@@ -74,7 +83,11 @@ export class ClientSession {
       const reader = this.#readers.get(message.stream)
       if (reader !== undefined) this.#parts.outputs.credit(reader, message.bytes)
     } else {
-      this.#answer(message).catch((error: unknown) => this.#fail(message.req, error))
+      const { req } = message
+      this.#unanswered.add(req)
+      this.#answer(message)
+        .catch((error: unknown) => this.#fail(req, error))
+        .finally(() => this.#unanswered.delete(req))
     }
   }
 
@@ -97,9 +110,14 @@ export class ClientSession {
     }
   }
 
-  /** Says it once everything that it was read from is durable. */
-  #reply(reply: ClientReply): void {
-    this.#parts.journal.afterAll(() => this.#channel.send(reply))
+  /** Says it once everything that it was read from is durable; resolves then. */
+  #reply(reply: ClientReply): Promise<void> {
+    return new Promise((resolve) => {
+      this.#parts.journal.afterAll(() => {
+        this.#channel.send(reply)
+        resolve()
+      })
+    })
   }
 
   async #answer(request: Request): Promise<void> {
@@ -107,22 +125,22 @@ export class ClientSession {
     const { req } = request
     switch (request.type) {
       case 'SubmitTask':
-        this.#reply({ type: 'Submitted', req, ...(await tasks.submit(request.taskId, request.spec)) })
+        await this.#reply({ type: 'Submitted', req, ...(await tasks.submit(request.taskId, request.spec)) })
         break
       case 'RerunTask':
-        this.#reply({ type: 'Submitted', req, ...(await tasks.rerun(request.taskId, request.newTaskId)) })
+        await this.#reply({ type: 'Submitted', req, ...(await tasks.rerun(request.taskId, request.newTaskId)) })
         break
       case 'StopTask':
-        this.#reply({ type: 'StopAccepted', req, ...(await tasks.stop(request.taskId, request.graceMs)) })
+        await this.#reply({ type: 'StopAccepted', req, ...(await tasks.stop(request.taskId, request.graceMs)) })
         break
       case 'QueryTasks':
         await this.#query(request)
         break
       case 'QueryNodes':
-        this.#reply({ type: 'Nodes', req, revision: journal.revision, items: nodes.views() })
+        await this.#reply({ type: 'Nodes', req, revision: journal.revision, items: nodes.views() })
         break
       case 'ExplainTask':
-        this.#reply({ type: 'Explanation', req, ...(await tasks.explain(request.taskId)) })
+        await this.#reply({ type: 'Explanation', req, ...(await tasks.explain(request.taskId)) })
         break
       case 'Subscribe':
         await this.#subscribe(request)
@@ -132,7 +150,7 @@ export class ClientSession {
         break
       case 'Unsubscribe':
         this.#endStream(request.stream)
-        this.#reply({ type: 'Ok', req })
+        await this.#reply({ type: 'Ok', req })
         break
     }
   }
@@ -143,10 +161,10 @@ export class ClientSession {
     if (ids !== undefined) {
       const items: TaskView[] = []
       for (const id of ids) items.push(await tasks.view(await tasks.resolve(id)))
-      this.#reply({ type: 'Tasks', req, revision, items })
+      await this.#reply({ type: 'Tasks', req, revision, items })
     } else if (scope === 'all') {
       const page = await tasks.page(after, limit ?? clientLimits.pageItemsMax)
-      this.#reply({ type: 'Tasks', req, revision, ...page })
+      await this.#reply({ type: 'Tasks', req, revision, ...page })
     } else {
       await this.#sendRecent(req, revision)
     }
@@ -155,7 +173,7 @@ export class ClientSession {
   /** More live tasks than a page has are left to the scope `all`. */
   async #sendRecent(req: number, revision: number): Promise<void> {
     const items = await this.#parts.tasks.recent()
-    this.#reply({ type: 'Tasks', req, revision, items })
+    await this.#reply({ type: 'Tasks', req, revision, items })
   }
 
   #admitStream(req: number): void {

@@ -73,6 +73,12 @@ export class ManagerDoor {
     this.#listeners = []
   }
 
+  /** The store has failed: everyone is told, and nobody is let in any more. */
+  async fail(): Promise<void> {
+    for (const client of this.#clients) client.fail()
+    await this.close()
+  }
+
   #onConnection(connection: Connection): void {
     if (this.#connections >= doorLimits.connectionsMax) {
       connection.close(closeCodes.tooSlow, `this manager has ${doorLimits.connectionsMax} connections; try again later`)

@@ -147,7 +147,20 @@ export class ManagerHost {
       onExpired: tellNode('LeaseExpired'),
     })
     const nodes = new Nodes({ host, book, placement, liveness })
-    const shared = { host, journal, book, desired, nodes, placement, liveness, outputs, clock, random, logger }
+    const shared = {
+      host,
+      journal,
+      book,
+      desired,
+      nodes,
+      placement,
+      liveness,
+      outputs,
+      subscriptions,
+      clock,
+      random,
+      logger,
+    }
     const workers: Workers = new Workers({ ...shared, ...times, identity: office })
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
     outputs.onIdle = (taskId) => {
@@ -227,7 +240,7 @@ export class ManagerHost {
   #fail(error: Error): void {
     this.#parts?.liveness.stop()
     this.#opened?.reject(error)
-    void this.#parts?.door.close()
+    void this.#parts?.door.fail()
     this.#options.onFailure(error)
   }
 }
