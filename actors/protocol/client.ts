@@ -159,6 +159,14 @@ export const clientReplies = {
     task: Type.Optional(TaskView),
     events: Type.Optional(Type.Array(TaskEvent)),
   }),
+  /** How far a start is, for people: to subscribers of the topic `events`, live only, outside the order of revisions. */
+  Progress: Type.Object({
+    type: Type.Literal('Progress'),
+    req: Req,
+    taskId: TaskId,
+    attempt: Type.Integer({ minimum: 1 }),
+    text: Type.String(),
+  }),
   /** The position asked for cannot be resumed from; a fresh Snapshot follows. */
   Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),
   Output: Type.Object({ type: Type.Literal('Output'), req: Req, chunks: Type.Array(OutputChunk) }),

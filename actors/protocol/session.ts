@@ -58,6 +58,13 @@ export const workerMessages = {
   Heartbeat: Type.Object({ type: Type.Literal('Heartbeat'), seq: Seq }),
   /** The newest status of each attempt that changed; sent again until acknowledged. */
   Status: Type.Object({ type: Type.Literal('Status'), attempts: Type.Array(AttemptStatus) }),
+  /** How far a start is, for people; not stored, not acknowledged, and nothing is lost with it. */
+  Progress: Type.Object({
+    type: Type.Literal('Progress'),
+    taskId: TaskId,
+    attempt: Type.Integer({ minimum: 1 }),
+    text: Type.String({ maxLength: 512 }),
+  }),
   /** A driver came or went. */
   DriversChanged: Type.Object({
     type: Type.Literal('DriversChanged'),

@@ -8,6 +8,7 @@ import type { Cli } from './command.ts'
 import { openCliLink } from './connection.ts'
 import { eventText } from './event-line.ts'
 import { exitCodeOf, exitCodeOfTask, exitCodes, Failure } from './failure.ts'
+import { printable } from './table.ts'
 import { summaryOf } from './task-row.ts'
 
 /** Answers the exit code. Rejects as long as the task was not accepted. */
@@ -58,6 +59,7 @@ async function showUntilEnd(cli: Cli, link: Link, wishes: Wishes, taskId: string
   const mark = () => output.paint('dim', taskId, 'stderr')
   const watch = new TaskWatch(link, taskId, {
     onEvent: (event) => output.note(`${mark()} ${eventText(event)}`),
+    onProgress: (text) => output.note(`${mark()} ${printable(text)}`),
     onReset: (reason) => output.note(`troupe: the history begins anew: ${reason}`),
   })
   const written = followOutput({

@@ -20,8 +20,13 @@ function payloadText(event: Payload): string {
   return parts.filter(Boolean).join(', ')
 }
 
+/** `Running.Up` says no more than `Running`. */
+const plain = (path: string): string => path.replace(/\.Up$/, '')
+
 /** `Pending.Queued → Scheduled.Starting  Placed (on node-1)  attempt 1` */
-export function eventText({ event, from, to, attempt }: TaskEvent): string {
+export function eventText({ event, attempt, ...path }: TaskEvent): string {
+  const from = plain(path.from)
+  const to = plain(path.to)
   const steps = from === '' ? to : from === to ? to : `${from} → ${to}`
   const payload = payloadText(event as Payload)
   const cause = payload ? `${event.type} (${payload})` : event.type

@@ -265,6 +265,7 @@ export class Client {
       case 'Snapshot':
       case 'Delta':
       case 'Reset':
+      case 'Progress':
         this.#subscriptions.get(reply.req)?.take(reply, this.welcome.logId)
         return
       case 'Output':

@@ -13,6 +13,8 @@ export interface SubscriptionHandlers {
   onDelta?(delta: ClientReplies['Delta']): void
   /** The position asked for cannot be resumed from; a fresh snapshot follows. */
   onReset?(reason: string): void
+  /** How far a start is, for people; only of the topic `events`, and only while it happens. */
+  onProgress?(text: string): void
   /** It was refused, or the connection is gone. Called at most once, and never after `close()`. */
   onEnd?(error: TroupeError): void
 }
@@ -35,7 +37,10 @@ export class Subscription {
     return this.#position
   }
 
-  take(message: ClientReplies['Snapshot'] | ClientReplies['Delta'] | ClientReplies['Reset'], logId: string): void {
+  take(
+    message: ClientReplies['Snapshot'] | ClientReplies['Delta'] | ClientReplies['Reset'] | ClientReplies['Progress'],
+    logId: string,
+  ): void {
     if (!this.#open) return
     if (message.type === 'Snapshot') {
       this.#position = { logId: message.logId, revision: message.revision }
@@ -43,6 +48,8 @@ export class Subscription {
     } else if (message.type === 'Reset') {
       this.#position = undefined
       this.#handlers.onReset?.(message.reason)
+    } else if (message.type === 'Progress') {
+      this.#handlers.onProgress?.(message.text)
     } else if (this.#position?.logId !== logId || message.revision > this.#position.revision) {
       // Else it is a resumed stream that begins with what was seen just before the cut.
       this.#position = { logId, revision: message.revision }

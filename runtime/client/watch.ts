@@ -18,6 +18,8 @@ export interface WatchHandlers {
   readonly onEvent?: (event: TaskEvent) => void
   /** The manager could not go on from where this was; its history begins anew. */
   readonly onReset?: (reason: string) => void
+  /** How far a start is, for people. */
+  readonly onProgress?: (text: string) => void
 }
 
 export const isFinal = (view: TaskView): boolean => view.state === 'Completed' || view.state === 'Failed'
@@ -141,6 +143,7 @@ export class TaskWatch {
           settle()
         },
         onReset: (reason) => this.#handlers.onReset?.(reason),
+        onProgress: (text) => this.#handlers.onProgress?.(text),
         onEnd,
       },
     )

@@ -59,6 +59,13 @@ export class Subscriber {
     }
   }
 
+  /** For people who watch now; the past has none of it. */
+  progress(attempt: number, text: string): void {
+    const { req, topic, send } = this.#options
+    if (topic === 'events' && this.#held === undefined)
+      send({ type: 'Progress', req, taskId: this.taskId, attempt, text })
+  }
+
   #release(): void {
     const held = this.#held ?? []
     this.#held = undefined
@@ -85,6 +92,10 @@ export class Subscriptions {
     const all = this.#byTask.get(subscriber.taskId)
     all?.delete(subscriber)
     if (all?.size === 0) this.#byTask.delete(subscriber.taskId)
+  }
+
+  progress(taskId: string, attempt: number, text: string): void {
+    for (const subscriber of this.#byTask.get(taskId) ?? []) subscriber.progress(attempt, text)
   }
 
   publish(news: News): void {

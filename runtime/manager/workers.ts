@@ -22,6 +22,7 @@ import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
 import type { Outputs } from './outputs.ts'
 import type { Placement } from './placement.ts'
+import type { Subscriptions } from './subscriptions.ts'
 import { WorkerSession } from './worker-session.ts'
 
 type Hello = WorkerMessages['WorkerHello']
@@ -43,6 +44,7 @@ export interface WorkersOptions {
   readonly placement: Placement
   readonly liveness: Liveness
   readonly outputs: Outputs
+  readonly subscriptions: Subscriptions
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -205,6 +207,9 @@ export class Workers {
       case 'Status':
         this.#take(session, message.attempts)
         break
+      case 'Progress':
+        this.#progress(session, message)
+        break
       case 'DriversChanged': {
         const event = { type: 'DriversChanged', drivers: message.drivers }
         this.#options.host.tell(keys.nodeRecord(session.nodeId), event)
@@ -224,6 +229,12 @@ export class Workers {
         session.channel.close(closeCodes.protocol, 'a Hello comes once, and first')
         break
     }
+  }
+
+  /** Passed on as it comes, if it is about what the task is doing now. */
+  #progress({ nodeId }: WorkerSession, { taskId, attempt, text }: WorkerMessages['Progress']): void {
+    const { book, subscriptions } = this.#options
+    if (book.openOn(nodeId).get(taskId) === attempt) subscriptions.progress(taskId, attempt, text)
   }
 
   /** Statuses: each implies the steps that its task has not taken; acknowledged once they are durable. */

@@ -12,6 +12,7 @@ export const driverLimits = {
   /** Characters of a driver's message that are kept, as the wire allows. */
   messageCharsMax: 4_096,
   codeCharsMax: 64,
+  progressCharsMax: 512,
   signalCharsMax: 32,
 } as const
 
@@ -27,6 +28,8 @@ export interface DriversOptions {
   readonly logger: Logger
   /** Something is true of an attempt. */
   readonly onAttempt: (key: AttemptKey, event: AttemptEvents) => void
+  /** How far a start is, for people. */
+  readonly onProgress: (key: AttemptKey, text: string) => void
   /** It has told what exists: it was bound, or its engine can be asked again. */
   readonly onComplete: (name: string) => Promise<void>
   /** The state of one of them is not what it was. */
@@ -116,7 +119,9 @@ export class Drivers {
   #hear(name: string, event: DriverEvent): void {
     if (this.#closed) return
     if (event.type === 'Availability') this.#availability(name, event.state, event.detail)
-    else if (event.type !== 'Progress') this.#options.onAttempt(event.key, attemptEvent(event))
+    else if (event.type === 'Progress')
+      this.#options.onProgress(event.key, event.text.slice(0, driverLimits.progressCharsMax))
+    else this.#options.onAttempt(event.key, attemptEvent(event))
   }
 
   #availability(name: string, state: DriverState, detail: string): void {
