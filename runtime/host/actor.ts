@@ -86,7 +86,11 @@ export class ActorHost {
 
   /** Puts an event into an actor's mailbox. Throws `Overloaded`. An actor that is gone takes nothing. */
   tell(address: string, event: { readonly type: string }): void {
-    this.#mailboxes.put({ address, event })
+    this.#put({ address, event })
+  }
+
+  #put(letter: Letter): void {
+    this.#mailboxes.put(letter)
     if (this.#draining) return
     this.#draining = true
     queueMicrotask(() => this.#drain())
@@ -116,7 +120,7 @@ export class ActorHost {
   }
 
   #hold(address: string, kind: KindName, snapshot: AnyMachineSnapshot): HostedActor {
-    const timers = new Timers(this.#options.clock, (timer) => this.tell(address, timer.event))
+    const timers = new Timers(this.#options.clock, (timer) => this.#put({ address, event: timer.event, timer }))
     const actor: HostedActor = { address, kind, snapshot, revision: 0, timers }
     this.actors.set(address, actor)
     return actor
@@ -129,8 +133,8 @@ export class ActorHost {
   #drain(): void {
     this.#draining = false
     for (let letter = this.#mailboxes.take(); letter !== undefined; letter = this.#mailboxes.take()) {
-      const { address, event } = letter
-      this.run((turn) => turn.tell(address, event))
+      const next = letter
+      this.run((turn) => turn.letters.push(next))
     }
   }
 
@@ -181,7 +185,8 @@ export class ActorHost {
 
   #deliver(turn: Turn, letter: Letter): void {
     const actor = this.actors.get(letter.address)
-    if (actor === undefined) {
+    const isCalledOff = letter.timer !== undefined && actor?.timers.take(letter.timer) === false
+    if (actor === undefined || isCalledOff) {
       this.redundant += 1
       return
     }

@@ -3,6 +3,7 @@
  * Each is bounded: whoever tells too much gets `Overloaded`, never silence.
  */
 import { TroupeError } from '../../actors/protocol/errors.ts'
+import type { StoredTimer } from './record.ts'
 
 export const mailboxLimits = {
   /** Events that may wait for one actor. */
@@ -12,6 +13,8 @@ export const mailboxLimits = {
 export interface Letter {
   readonly address: string
   readonly event: { readonly type: string }
+  /** The timer whose event it is: taken only if the timer was not called off meanwhile. */
+  readonly timer?: StoredTimer
 }
 
 export class Mailboxes {
@@ -23,10 +26,10 @@ export class Mailboxes {
     return this.#letters.length - this.#head
   }
 
-  /** Throws `Overloaded`; nothing was kept then. */
+  /** Throws `Overloaded`; nothing was kept then. There is always room for a timer: they are few, and nobody tells it again. */
   put(letter: Letter): void {
     const count = this.#counts.get(letter.address) ?? 0
-    if (count >= mailboxLimits.mailboxEventsMax) {
+    if (letter.timer === undefined && count >= mailboxLimits.mailboxEventsMax) {
       throw new TroupeError('Overloaded', `${count} events wait for ${letter.address}; try again in a moment.`)
     }
     this.#counts.set(letter.address, count + 1)

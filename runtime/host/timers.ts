@@ -1,5 +1,7 @@
 /**
- * The timers of one actor: recorded at the step, stored with its record, armed after the flush, called off at once.
+ * The timers of one actor: recorded at the step, stored with its record, armed after the flush, called off at once. One that
+ * went off stays recorded until its event is taken from the mailbox, so that a record written in between still has it, and
+ * a step in between can still call it off.
  */
 import type { Clock } from '../clock.ts'
 import type { StoredTimer } from './record.ts'
@@ -37,6 +39,11 @@ export class Timers {
     this.#armed.delete(id)
   }
 
+  /** Whether the event of a timer that went off is still wanted; it is then no longer recorded. */
+  take(timer: StoredTimer): boolean {
+    return this.#recorded.get(timer.id) === timer && this.#recorded.delete(timer.id)
+  }
+
   cancelAll(): void {
     for (const id of [...this.#recorded.keys()]) this.cancel(id)
   }
@@ -60,9 +67,7 @@ export class Timers {
     if (this.#recorded.get(timer.id) !== timer) return
     const cancel = this.#clock.setTimer(() => {
       this.#armed.delete(timer.id)
-      if (this.#recorded.get(timer.id) !== timer) return
-      this.#recorded.delete(timer.id)
-      this.#fire(timer)
+      if (this.#recorded.get(timer.id) === timer) this.#fire(timer)
     }, delayMs)
     this.#armed.set(timer.id, cancel)
   }
