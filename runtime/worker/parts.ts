@@ -68,6 +68,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     drivers: options.drivers,
     logger,
     onAttempt: (key, event) => attempts.tell(key, event),
+    onProgress: ({ taskId, attempt }, text) => session.send({ type: 'Progress', taskId, attempt, text }),
     onComplete: (name) => recovery.look(name),
     onChange: events.onDriversChange,
   })

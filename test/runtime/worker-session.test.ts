@@ -74,6 +74,16 @@ describe('statuses', () => {
   })
 })
 
+test('how far a pull is goes up as it comes, cut to what the wire takes', async () => {
+  const stage = await Stage.open()
+  const life = stage.begin()
+  await stage.connected(life)
+  stage.world.tell({ type: 'Progress', key: a, text: 'x'.repeat(600) })
+  await until('it is heard', () => stage.manager.of('Progress').length === 1)
+  expect(stage.manager.of('Progress')[0]).toEqual({ type: 'Progress', ...a, text: 'x'.repeat(512) })
+  await life.worker.stop()
+})
+
 describe('epochs and clusters', () => {
   test('the highest epoch is stored before anything of it is done', async () => {
     const stage = await Stage.open()
