@@ -165,7 +165,10 @@ export class ManagerHost {
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
     outputs.onIdle = (taskId) => {
       // A reader that begins to wait after the last news would wait for ever.
-      void tasks.view(taskId).then((view) => outputs.onNews(view))
+      tasks.view(taskId).then(
+        (view) => journal.afterAll(() => outputs.onNews(view)),
+        (error: Error) => logger.warn(`readers of ${taskId} wait in vain`, { error: error.message }),
+      )
     }
     const { clusterId, logId } = office
     const door = new ManagerDoor({

@@ -135,6 +135,8 @@ export class Outputs {
   #wait(stream: Stream): void {
     const { taskId } = stream.reader
     const waiting = this.#waiting.get(taskId) ?? new Set<Stream>()
+    // It is told once: whoever answers calls in here again, and the two would keep each other busy for ever.
+    if (waiting.has(stream)) return
     waiting.add(stream)
     this.#waiting.set(taskId, waiting)
     this.onIdle(taskId)
