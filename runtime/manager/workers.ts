@@ -277,10 +277,11 @@ export class Workers {
   #onClose(session: WorkerSession, code: number, reason: string): void {
     session.channel.ended()
     this.#contested.delete(session)
+    // Also of a session that another one has replaced: its worker forgot the streams with it.
+    this.#options.outputs.onWorkerGone(session)
     if (this.#sessions.get(session.nodeId) !== session) return
     this.#sessions.delete(session.nodeId)
     this.#options.liveness.disconnected(session.nodeId)
-    this.#options.outputs.onWorkerGone(session)
     this.#options.logger.info(`node ${session.name} is disconnected`, { code, reason })
   }
 }
