@@ -120,6 +120,11 @@ export class ClientSession {
     })
   }
 
+  /** Resolves once everything that memory holds now is durable. */
+  #durable(): Promise<void> {
+    return new Promise((resolve) => this.#parts.journal.afterAll(resolve))
+  }
+
   async #answer(request: Request): Promise<void> {
     const { tasks, nodes, journal } = this.#parts
     const { req } = request
@@ -202,7 +207,7 @@ export class ClientSession {
     this.#streams.set(req, () => subscriptions.remove(subscriber))
     const view = await tasks.view(taskId)
     // What is read now must be durable before it is told.
-    await new Promise<void>((resolve) => journal.afterAll(resolve))
+    await this.#durable()
     if (!this.#streams.has(req)) return
     const position = typeof from === 'object' ? from : undefined
     const resumes = position !== undefined && position.logId === logId && position.revision <= revision
@@ -228,6 +233,11 @@ export class ClientSession {
     const taskId = await tasks.resolve(prefix)
     const view = await tasks.view(taskId)
     const { attempts } = await tasks.explain(taskId)
+    if (attempt !== undefined && !attempts.some((one) => one.attempt === attempt)) {
+      throw new TroupeError('NotFound', `${taskId} has no attempt ${attempt} that is remembered; explain lists them`)
+    }
+    // An end that is not durable yet must not end a reader.
+    await this.#durable()
     if (this.#channel.closed) return
     this.#admitStream(req)
     const reader: OutputReader = {
