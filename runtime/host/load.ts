@@ -20,13 +20,17 @@ export interface UnreadableRecord {
   readonly reason: string
 }
 
+const notOfAnActor = 'it is not the record of an actor'
+
 /** Throws RecordError for a record of another machine, of a newer Troupe, or that is damaged. */
 export function readActor(key: string, kindName: KindName, bytes: Uint8Array): LoadedActor {
   const kind = kinds[kindName]
-  const record = decodeRecord(bytes) as ActorRecord
+  const record = decodeRecord(bytes) as ActorRecord | null
+  if (typeof record?.machineId !== 'string' || !Number.isInteger(record.version)) throw new RecordError(notOfAnActor)
   if (record.machineId !== kind.machine.id) throw new RecordError(`it is of a machine called ${record.machineId}`)
   if (record.version > kind.version)
     throw new RecordError(`it was written by a newer Troupe (version ${record.version})`)
+  if (!Array.isArray(record.timers)) throw new RecordError(notOfAnActor)
   let persisted: unknown = record.snapshot
   for (const migration of kind.migrate.slice(record.version - 1)) persisted = migration(persisted)
   try {
