@@ -177,6 +177,7 @@ async function openWorkerHost(
   }
   const close = async () => {
     await host.stop()
+    await storage.close()
     for (const driver of drivers.values()) await driver.close()
   }
   return { name, nodeId: host.nodeId, connected: host.connected, close, failed }

@@ -11,9 +11,9 @@ import {
 } from '../../actors/protocol/client.ts'
 import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import type { Connection } from '../../transport/transport.ts'
+import { Channel, type Door } from '../host/channel.ts'
 import type { Journal } from '../host/journal.ts'
 import type { Logger } from '../logger.ts'
-import { Channel, type Door } from './channel.ts'
 import type { History } from './history.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
@@ -34,13 +34,21 @@ export interface ClientParts {
 type Requests = Omit<ClientMessages, 'ClientHello' | 'CreditOutput'>
 type Request = Requests[keyof Requests]
 
+/** A subscription or a reading of output, from its request on. */
+interface Stream {
+  /** Nothing of it is told any more. */
+  closed: boolean
+  /** Ends it at its source. */
+  end: () => void
+  reader: OutputReader | undefined
+}
+
 export class ClientSession {
   readonly #parts: ClientParts
   readonly #door: Door
   readonly #channel: Channel<ClientReply>
-  /** What ends each stream, by the request that began it. */
-  readonly #streams = new Map<number, () => void>()
-  readonly #readers = new Map<number, OutputReader>()
+  /** By the request that began it. */
+  readonly #streams = new Map<number, Stream>()
   /** Requests that have no reply yet. */
   readonly #unanswered = new Set<number>()
 
@@ -80,7 +88,7 @@ export class ClientSession {
     if (message.type === 'ClientHello') {
       this.close(closeCodes.protocol, 'a ClientHello comes once, and first')
     } else if (message.type === 'CreditOutput') {
-      const reader = this.#readers.get(message.stream)
+      const reader = this.#streams.get(message.stream)?.reader
       if (reader !== undefined) this.#parts.outputs.credit(reader, message.bytes)
     } else {
       const { req } = message
@@ -106,6 +114,7 @@ export class ClientSession {
     const { req } = message as { req?: number }
     this.#parts.logger.warn(`a ${message.type} was too large for a frame`, { error: error.message })
     if (req !== undefined && message.type !== 'Error') {
+      this.#endStream(req)
       this.#fail(req, new TroupeError('Overloaded', 'the answer is too large for one frame; ask for less at a time'))
     }
   }
@@ -148,10 +157,10 @@ export class ClientSession {
         await this.#reply({ type: 'Explanation', req, ...(await tasks.explain(request.taskId)) })
         break
       case 'Subscribe':
-        await this.#subscribe(request)
+        await this.#stream(req, (stream) => this.#subscribe(stream, request))
         break
       case 'ReadLogs':
-        await this.#readLogs(request)
+        await this.#stream(req, (stream) => this.#readLogs(stream, request))
         break
       case 'Unsubscribe':
         this.#endStream(request.stream)
@@ -181,34 +190,45 @@ export class ClientSession {
     await this.#reply({ type: 'Tasks', req, revision, items })
   }
 
-  #admitStream(req: number): void {
+  /** The stream has its place from the beginning, so that what ends it finds it even before its source is found. */
+  async #stream(req: number, begin: (stream: Stream) => Promise<void>): Promise<void> {
     if (this.#streams.has(req)) throw new TroupeError('Invalid', `request ${req} has a stream already; number it anew`)
-    if (this.#streams.size < clientLimits.streamsMax) return
-    const message = `this connection has ${clientLimits.streamsMax} streams; end one, or open another connection`
-    throw new TroupeError('Overloaded', message)
+    if (this.#streams.size >= clientLimits.streamsMax) {
+      const message = `this connection has ${clientLimits.streamsMax} streams; end one, or open another connection`
+      throw new TroupeError('Overloaded', message)
+    }
+    const stream: Stream = { closed: false, end: () => {}, reader: undefined }
+    this.#streams.set(req, stream)
+    try {
+      await begin(stream)
+    } catch (error) {
+      if (stream.closed) return
+      this.#endStream(req)
+      throw error
+    }
   }
 
   #endStream(req: number): void {
-    this.#streams.get(req)?.()
+    const stream = this.#streams.get(req)
+    if (stream === undefined) return
     this.#streams.delete(req)
-    this.#readers.delete(req)
+    stream.closed = true
+    stream.end()
   }
 
-  async #subscribe({ req, topic, filter, from }: ClientMessages['Subscribe']): Promise<void> {
+  async #subscribe(stream: Stream, { req, topic, filter, from }: ClientMessages['Subscribe']): Promise<void> {
     const { tasks, history, subscriptions, journal, logId } = this.#parts
-    this.#admitStream(req)
     const taskId = await tasks.resolve(filter.taskId)
-    if (this.#channel.closed) return
-    this.#admitStream(req)
+    if (stream.closed) return
     const revision = journal.revision
     const send = (reply: ClientReply) => this.#channel.send(reply)
     const subscriber = new Subscriber({ req, taskId, topic, logId, revision, send })
     subscriptions.add(subscriber)
-    this.#streams.set(req, () => subscriptions.remove(subscriber))
+    stream.end = () => subscriptions.remove(subscriber)
     const view = await tasks.view(taskId)
     // What is read now must be durable before it is told.
     await this.#durable()
-    if (!this.#streams.has(req)) return
+    if (stream.closed) return
     const position = typeof from === 'object' ? from : undefined
     const resumes = position !== undefined && position.logId === logId && position.revision <= revision
     if (position !== undefined && !resumes) {
@@ -222,14 +242,13 @@ export class ClientSession {
     }
     const after = resumes ? position.revision : from === 'now' ? revision : -1
     const events = await history.of(taskId, { after, upTo: revision })
-    if (!this.#streams.has(req)) return
+    if (stream.closed) return
     if (resumes) subscriber.resume({ events })
     else subscriber.begin({ events })
   }
 
-  async #readLogs({ req, taskId: prefix, attempt, follow }: ClientMessages['ReadLogs']): Promise<void> {
+  async #readLogs(stream: Stream, { req, taskId: prefix, attempt, follow }: ClientMessages['ReadLogs']): Promise<void> {
     const { tasks, outputs } = this.#parts
-    this.#admitStream(req)
     const taskId = await tasks.resolve(prefix)
     const view = await tasks.view(taskId)
     const { attempts } = await tasks.explain(taskId)
@@ -238,32 +257,28 @@ export class ClientSession {
     }
     // An end that is not durable yet must not end a reader.
     await this.#durable()
-    if (this.#channel.closed) return
-    this.#admitStream(req)
+    if (stream.closed) return
     const reader: OutputReader = {
       taskId,
       attempt,
       follow,
       onChunks: (chunks) => this.#channel.send({ type: 'Output', req, chunks }, 'bulk'),
       onEnd: (error) => {
+        stream.closed = true
         this.#streams.delete(req)
-        this.#readers.delete(req)
         // Behind the output, in its lane: the end is the last that is said.
         const reason = error === undefined ? {} : { error: error.message }
         this.#channel.send({ type: 'OutputEnded', req, ...reason }, 'bulk')
       },
     }
-    this.#readers.set(req, reader)
-    // Registered first, for a stream may end at once.
-    this.#streams.set(req, () => {})
-    const close = outputs.open(reader, view, (number) => attempts.find((one) => one.attempt === number)?.nodeId)
-    if (this.#streams.has(req)) this.#streams.set(req, close)
+    stream.reader = reader
+    const end = outputs.open(reader, view, (number) => attempts.find((one) => one.attempt === number)?.nodeId)
+    // It may have ended at once.
+    if (!stream.closed) stream.end = end
   }
 
   #ended(): void {
     this.#channel.ended()
-    for (const end of this.#streams.values()) end()
-    this.#streams.clear()
-    this.#readers.clear()
+    for (const req of [...this.#streams.keys()]) this.#endStream(req)
   }
 }

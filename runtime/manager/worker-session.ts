@@ -5,7 +5,7 @@
 import type { AttemptKey, AttemptStatus } from '../../actors/model.ts'
 import type { DesiredAttempt, ManagerMessage } from '../../actors/protocol/session.ts'
 import type { Connection } from '../../transport/transport.ts'
-import { Channel } from './channel.ts'
+import { Channel } from '../host/channel.ts'
 import type { DesiredChange } from './desired.ts'
 
 export const sessionLimits = {

@@ -18,10 +18,10 @@ import type { Lane } from '../../transport/batcher.ts'
 import type { Connection, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorHost } from '../host/actor.ts'
+import { Channel, createDoor } from '../host/channel.ts'
 import { keys } from '../host/keys.ts'
 import { encodeRecord } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
-import { Channel, createDoor } from '../manager/channel.ts'
 import type { Identity } from './store.ts'
 
 export type Welcome = ManagerMessages['Welcome']
