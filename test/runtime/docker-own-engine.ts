@@ -10,6 +10,8 @@ import { askEngine, engineSocket, eventually, testImage } from './docker-fixture
 /** Not `--bridge none`, which deletes docker0 of the other engine; and not docker0 itself, which is that engine's. */
 const bridge = 'troupetest0'
 const startMs = 30_000
+/** Programs of the system, not of any package. */
+const tools = { ip: 'ip', umount: 'umount' }
 
 /** Why no engine of our own can be started here; undefined if it can. */
 export function whyNoOwnEngine(): string | undefined {
@@ -37,9 +39,9 @@ export class OwnEngine {
   /** Starts an engine that has the test image. */
   static async open(): Promise<OwnEngine> {
     const engine = new OwnEngine(await mkdtemp(path.join(tmpdir(), 'troupe-engine-')))
-    if (!execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).includes(bridge)) {
-      execFileSync('ip', ['link', 'add', 'name', bridge, 'type', 'bridge'])
-      execFileSync('ip', ['addr', 'add', '10.213.7.1/24', 'dev', bridge])
+    if (!execFileSync(tools.ip, ['-o', 'link'], { encoding: 'utf8' }).includes(bridge)) {
+      execFileSync(tools.ip, ['link', 'add', 'name', bridge, 'type', 'bridge'])
+      execFileSync(tools.ip, ['addr', 'add', '10.213.7.1/24', 'dev', bridge])
     }
     await engine.start()
     await copyImage(engine.socketPath)
@@ -110,9 +112,9 @@ export class OwnEngine {
       .map((line) => line.split(' ')[1] ?? '')
       .filter((each) => each.startsWith(this.#folder))) {
       // One may have gone with another that it was in.
-      spawnSync('umount', ['-l', mount], { stdio: 'ignore' })
+      spawnSync(tools.umount, ['-l', mount], { stdio: 'ignore' })
     }
-    execFileSync('ip', ['link', 'delete', bridge], { stdio: 'ignore' })
+    execFileSync(tools.ip, ['link', 'delete', bridge], { stdio: 'ignore' })
     await rm(this.#folder, { recursive: true, force: true })
   }
 }

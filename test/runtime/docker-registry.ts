@@ -71,27 +71,8 @@ export async function openRegistry(login?: string): Promise<Registry> {
     host,
     requests,
     publish(name) {
-      const layer = tarOf('new', randomBytes(256))
-      const layers = [base, layer].map((bytes) => ({
-        mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
-        ...add(gzipSync(bytes, { level: 1 })),
-      }))
-      fresh.add(layers[1]?.digest as string)
-      const config = {
-        architecture: 'amd64',
-        os: 'linux',
-        config: { Env: ['PATH=/bin'], Entrypoint: ['echo', 'entry'], Cmd: ['command'] },
-        rootfs: { type: 'layers', diff_ids: [digestOf(base), digestOf(layer)] },
-      }
-      const manifest = {
-        schemaVersion: 2,
-        mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
-        config: {
-          mediaType: 'application/vnd.docker.container.image.v1+json',
-          ...add(Buffer.from(JSON.stringify(config))),
-        },
-        layers,
-      }
+      const { manifest, layer } = imageOf(base, add)
+      fresh.add(layer)
       const bytes = Buffer.from(JSON.stringify(manifest))
       // Engines resolve the tag first, and then ask for its digest.
       manifests.set(`${name}:1`, bytes).set(`${name}:${digestOf(bytes)}`, bytes)
@@ -112,6 +93,33 @@ export async function openRegistry(login?: string): Promise<Registry> {
       return new Promise((resolve) => server.close(() => resolve()))
     },
   }
+}
+
+type Add = (bytes: Buffer) => { size: number; digest: string }
+
+/** The manifest of a new image, and the digest of its layer that no engine has; `add` keeps the blobs. */
+function imageOf(base: Buffer, add: Add): { manifest: object; layer: string } {
+  const layer = tarOf('new', randomBytes(256))
+  const layers = [base, layer].map((bytes) => ({
+    mediaType: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
+    ...add(gzipSync(bytes, { level: 1 })),
+  }))
+  const config = {
+    architecture: 'amd64',
+    os: 'linux',
+    config: { Env: ['PATH=/bin'], Entrypoint: ['echo', 'entry'], Cmd: ['command'] },
+    rootfs: { type: 'layers', diff_ids: [digestOf(base), digestOf(layer)] },
+  }
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.docker.distribution.manifest.v2+json',
+    config: {
+      mediaType: 'application/vnd.docker.container.image.v1+json',
+      ...add(Buffer.from(JSON.stringify(config))),
+    },
+    layers,
+  }
+  return { manifest, layer: layers[1]?.digest as string }
 }
 
 /** The only layer of the test image, out of what the engine saves of it. */
