@@ -90,9 +90,10 @@ export class Journal {
     if (this.#flushing === undefined) this.#flushing = this.#flush()
   }
 
-  /** Told once when a flush has failed, before the process ends; for those who wait for an answer. */
+  /** Told once when a flush has failed, or had failed already, before the process ends; for those who wait for an answer. */
   onFailed(callback: () => void): () => void {
     this.#waiters.add(callback)
+    if (this.#failed) queueMicrotask(() => this.#tellWaiters())
     return () => this.#waiters.delete(callback)
   }
 
@@ -155,8 +156,13 @@ export class Journal {
   #fail(error: Error): void {
     this.#failed = true
     this.#waiting = []
-    for (const waiter of this.#waiters) waiter()
-    this.#waiters.clear()
+    this.#tellWaiters()
     this.#options.onFailure(error)
+  }
+
+  #tellWaiters(): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter()
   }
 }
