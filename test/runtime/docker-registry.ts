@@ -33,10 +33,9 @@ export async function openRegistry(login?: string): Promise<Registry> {
   let held = false
   let status = 0
 
-  const add = (bytes: Buffer): { size: number; digest: string } => {
-    const digest = digestOf(bytes)
-    blobs.set(digest, bytes)
-    return { size: bytes.length, digest }
+  const add: Add = (bytes) => {
+    blobs.set(digestOf(bytes), bytes)
+    return { size: bytes.length, digest: digestOf(bytes) }
   }
   const server = http.createServer((request, response) => {
     const path = request.url ?? ''
