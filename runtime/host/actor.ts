@@ -64,6 +64,9 @@ const unitOpsSpare = 8
 /** An event that changes no state, and is therefore not stored. */
 const recovered = 'Recovered'
 
+/** A step, and whether it is the machine's own or what became of an actor whose machine threw. */
+type Taken = Step & { readonly threw?: boolean }
+
 export class ActorHost {
   readonly actors = new Map<string, HostedActor>()
   /** Events that fitted no transition that was open: repeats, mostly. */
@@ -156,12 +159,12 @@ export class ActorHost {
       current = next
       at = 0
     }
-    current.actions.push(...current.closing)
-    this.#commit(current)
+    this.#commit(current, current.closing)
   }
 
-  #commit(turn: Turn): void {
+  #commit(turn: Turn, closing: readonly (() => void)[] = []): void {
     for (const address of turn.dirty) this.#write(turn, address)
+    turn.actions.push(...closing)
     if (turn.ops.length + turn.actions.length > 0) this.#options.journal.commit(turn)
   }
 
@@ -202,14 +205,14 @@ export class ActorHost {
     this.#stepped(turn, actor, before, letter.event, result)
   }
 
-  #step(actor: HostedActor, event: { readonly type: string }, atMs: number): Step {
+  #step(actor: HostedActor, event: { readonly type: string }, atMs: number): Taken {
     const kind: Kind = kinds[actor.kind]
     try {
       return step(kind.machine, actor.snapshot, { ...event, atMs, roll: this.#options.random.roll() })
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.error(`the machine of ${actor.address} threw at ${event.type}`, { reason })
-      return { snapshot: kind.fail(actor.snapshot, reason, atMs), effects: [], changed: true }
+      return { snapshot: kind.fail(actor.snapshot, reason, atMs), effects: [], changed: true, threw: true }
     }
   }
 
@@ -218,13 +221,14 @@ export class ActorHost {
     actor: HostedActor,
     before: AnyMachineSnapshot | undefined,
     event: { readonly type: string },
-    result: Step,
+    result: Taken,
   ): void {
     const to = pathOf(result.snapshot.value)
     const from = before === undefined ? '' : pathOf(before.value)
     for (const effect of result.effects) this.#effect(turn, actor, effect)
     if (result.snapshot.status !== 'active') actor.timers.cancelAll()
-    const isKept = event.type !== recovered && kinds[actor.kind].keeps(before, result.snapshot)
+    const changesState = event.type !== recovered || result.threw === true
+    const isKept = changesState && kinds[actor.kind].keeps(before, result.snapshot)
     if (isKept) turn.dirty.add(actor.address)
     this.#options.onStep({ actor, before, event, from, to }, turn)
   }

@@ -8,7 +8,7 @@
  * | session, worker, manager   | nothing                                                                  |
  */
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
-import { attemptMachine } from '../../actors/attempt.ts'
+import { type AttemptContext, attemptMachine } from '../../actors/attempt.ts'
 import { managerMachine } from '../../actors/manager.ts'
 import { type NodeContext, nodeMachine } from '../../actors/node.ts'
 import { sessionMachine } from '../../actors/session.ts'
@@ -38,6 +38,22 @@ const never = () => false
 const stopInPlace: Kind['fail'] = (snapshot, reason) =>
   ({ ...snapshot, status: 'error', error: reason }) as unknown as AnyMachineSnapshot
 
+/** Nothing was taken in; its worker or an operator can tell it again. */
+const stayAsItWas: Kind['fail'] = (snapshot) => snapshot
+
+/** Its end, so that its task fails with the reason; the driver removes what may still run, once the manager knows. */
+function failAttempt(snapshot: AnyMachineSnapshot, reason: string, atMs: number): AnyMachineSnapshot {
+  const before = snapshot.context as AttemptContext
+  const message = `its machine threw: ${reason}`
+  const context: AttemptContext = {
+    ...before,
+    seq: before.seq + 1,
+    endedAtMs: before.endedAtMs ?? atMs,
+    end: before.end ?? { kind: 'startFailed', code: 'start-failed', message, retryable: false },
+  }
+  return restore(attemptMachine, { status: 'active', value: 'Ended', context })
+}
+
 function failTask(snapshot: AnyMachineSnapshot, reason: string, atMs: number): AnyMachineSnapshot {
   const context: TaskContext = {
     ...(snapshot.context as TaskContext),
@@ -53,14 +69,14 @@ const versionOf = (snapshot: AnyMachineSnapshot | undefined): number | undefined
 
 export const kinds: Readonly<Record<KindName, Kind>> = {
   task: { machine: taskMachine, version: 1, migrate: [], keeps: always, deletesFinal: false, fail: failTask },
-  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, deletesFinal: true, fail: stopInPlace },
+  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, deletesFinal: true, fail: failAttempt },
   node: {
     machine: nodeMachine,
     version: 1,
     migrate: [],
     keeps: (before, after) => versionOf(before) !== versionOf(after),
     deletesFinal: false,
-    fail: stopInPlace,
+    fail: stayAsItWas,
   },
   session: { machine: sessionMachine, version: 1, migrate: [], keeps: never, deletesFinal: false, fail: stopInPlace },
   worker: { machine: workerMachine, version: 1, migrate: [], keeps: never, deletesFinal: false, fail: stopInPlace },
