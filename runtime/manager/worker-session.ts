@@ -9,7 +9,7 @@ import { Channel } from '../host/channel.ts'
 import type { DesiredChange } from './desired.ts'
 
 export const sessionLimits = {
-  /** Attempts in one part of a complete desired state; bounds a frame by what a spec may weigh. */
+  /** What the attempts in one message of desired state may weigh together, so that a frame can carry it. */
   desiredPartBytesMax: 1_024 * 1_024,
 } as const
 
@@ -53,19 +53,11 @@ export class WorkerSession {
     this.#set.clear()
     this.#remove.clear()
     this.#seq += 1
-    let part: DesiredAttempt[] = []
-    let bytes = 0
-    for (const attempt of attempts) {
-      const size = roughBytes(attempt)
-      if (part.length > 0 && bytes + size > sessionLimits.desiredPartBytesMax) {
-        this.#sendPart(part, false)
-        part = []
-        bytes = 0
-      }
-      part.push(attempt)
-      bytes += size
-    }
-    this.#sendPart(part, true)
+    const parts = portions(attempts)
+    parts.forEach((set, at) => {
+      const last = at === parts.length - 1
+      this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, set, remove: [] })
+    })
   }
 
   /** A durable change; those of one turn go as one delta. */
@@ -94,22 +86,16 @@ export class WorkerSession {
     this.channel.send({ type: 'StatusAck', attempts })
   }
 
-  #sendPart(set: DesiredAttempt[], last: boolean): void {
-    this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, set, remove: [] })
-  }
-
+  /** As many deltas as it takes for each to fit a frame. */
   #sendDelta(): void {
     this.#scheduled = false
     if (this.#set.size + this.#remove.size === 0) return
-    this.#seq += 1
-    this.channel.send({
-      type: 'Desired',
-      seq: this.#seq,
-      complete: false,
-      last: true,
-      set: [...this.#set.values()],
-      remove: [...this.#remove.values()],
-    })
+    let remove = [...this.#remove.values()]
+    for (const set of portions([...this.#set.values()])) {
+      this.#seq += 1
+      this.channel.send({ type: 'Desired', seq: this.#seq, complete: false, last: true, set, remove })
+      remove = []
+    }
     this.#set = new Map()
     this.#remove = new Map()
   }
@@ -117,8 +103,21 @@ export class WorkerSession {
 
 const nameOf = (key: AttemptKey): string => `${key.taskId}.${key.attempt}`
 
-/** What a spec weighs, roughly: its texts. */
-function roughBytes({ spec }: DesiredAttempt): number {
-  const texts = [...(spec.command ?? []), ...(spec.entrypoint ?? []), ...Object.entries(spec.env ?? {}).flat()]
-  return texts.reduce((bytes, text) => bytes + text.length, 512)
+/** Attempts in portions that fit a frame; at least one portion, which may be empty. */
+function portions(attempts: readonly DesiredAttempt[]): DesiredAttempt[][] {
+  let portion: DesiredAttempt[] = []
+  const all = [portion]
+  let bytes = 0
+  for (const attempt of attempts) {
+    // Characters for bytes: the limit leaves room for those that take three.
+    const size = JSON.stringify(attempt).length
+    if (portion.length > 0 && bytes + size > sessionLimits.desiredPartBytesMax) {
+      portion = []
+      all.push(portion)
+      bytes = 0
+    }
+    portion.push(attempt)
+    bytes += size
+  }
+  return all
 }
