@@ -53,11 +53,6 @@ export class Liveness {
     this.#leases.set(nodeId, { heardMs: this.#options.clock.uptimeMs(), isLate: false })
   }
 
-  /** Whether its heartbeats were late until now. */
-  isLate(nodeId: string): boolean {
-    return this.#leases.get(nodeId)?.isLate ?? false
-  }
-
   /** Its connection is gone: it counts as late at once, and its lease runs on. */
   disconnected(nodeId: string): void {
     const lease = this.#leases.get(nodeId)

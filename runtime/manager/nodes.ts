@@ -51,9 +51,10 @@ export class Nodes {
   /** A message came from it. */
   heardFrom(nodeId: string): void {
     const { host, liveness } = this.#options
-    const wasLate = liveness.isLate(nodeId)
     liveness.renew(nodeId)
-    if (wasLate) host.tell(keys.nodeRecord(nodeId), { type: 'HeardFrom' })
+    const node = this.get(nodeId)
+    if (node !== undefined && nodeStanding(node.snapshot.value).state === 'Suspect')
+      host.tell(keys.nodeRecord(nodeId), { type: 'HeardFrom' })
   }
 
   /** One step of a node: what it means for placement and for its tasks. */

@@ -54,8 +54,8 @@ export class Workers {
   readonly #options: WorkersOptions
   readonly #door = createDoor(workerMessages)
   readonly #sessions = new Map<string, WorkerSession>()
-  /** Called once when an old session answers a contest. */
-  readonly #contested = new Map<WorkerSession, () => void>()
+  /** Settles the contest for an old session's place: whether it lives. */
+  readonly #contested = new Map<WorkerSession, (lives: boolean) => void>()
 
   constructor(options: WorkersOptions) {
     this.#options = options
@@ -140,8 +140,9 @@ export class Workers {
       }
     }
     const cancel = this.#options.clock.setTimer(() => settle(false), workerLimits.contestMs)
-    this.#contested.get(rival)?.()
-    this.#contested.set(rival, () => settle(true))
+    // One contender at a time: another one before it is refused, and may try again.
+    this.#contested.get(rival)?.(true)
+    this.#contested.set(rival, settle)
     rival.channel.send({ type: 'Ping' })
   }
 
@@ -219,7 +220,7 @@ export class Workers {
         session.sendComplete(this.#options.desired.complete(session.nodeId))
         break
       case 'Pong':
-        this.#contested.get(session)?.()
+        this.#contested.get(session)?.(true)
         break
       case 'LogData':
       case 'LogEnded':
@@ -276,12 +277,13 @@ export class Workers {
 
   #onClose(session: WorkerSession, code: number, reason: string): void {
     session.channel.ended()
-    this.#contested.delete(session)
     // Also of a session that another one has replaced: its worker forgot the streams with it.
     this.#options.outputs.onWorkerGone(session)
     if (this.#sessions.get(session.nodeId) !== session) return
     this.#sessions.delete(session.nodeId)
     this.#options.liveness.disconnected(session.nodeId)
     this.#options.logger.info(`node ${session.name} is disconnected`, { code, reason })
+    // Later, for the node has yet to take that it is late: whoever is next registers after that.
+    queueMicrotask(() => this.#contested.get(session)?.(false))
   }
 }
