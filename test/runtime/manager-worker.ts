@@ -60,6 +60,8 @@ export class ScriptedWorker {
     this.received = []
     this.closed = undefined
     this.#seq = undefined
+    this.#parts = []
+    this.desired.clear()
     connection.onFrame = (frame) => {
       if (this.#connection !== connection) return
       for (const message of (frame as { m: ManagerMessage[] }).m) this.#take(message)
