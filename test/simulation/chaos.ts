@@ -111,7 +111,7 @@ export class Chaos {
     const life = this.#cluster.life(site)
     const connection = life === undefined ? undefined : network.connectionsOf(life).at(-1)
     const epoch = connection?.heardEpoch ?? 0
-    if (connection === undefined || epoch < 2) return false
+    if (connection === undefined || epoch < 1) return false
     const message = { type: 'Desired', seq: 1, complete: true, last: true, set: [], remove: [] }
     connection.take({ e: variant?.forgedEpoch?.(epoch) ?? epoch - 1, m: [message] })
     return true

@@ -47,8 +47,8 @@ export class Cluster {
     this.world = world
     this.variant = variant
     this.network = new Network(world)
-    this.ledger = new Ledger(world, planOrders(world.seed, siteNames.clients))
-    watchWire(this)
+    this.ledger = new Ledger(world, planOrders(world.seed, siteNames.clients), (name) => this.disk(name))
+    watchWire({ world, network: this.network, disk: (name) => this.disk(name), manager: siteNames.manager })
     const alter = variant?.frame
     if (alter !== undefined) this.network.alter = (to, connection, frame) => alter(frame, to.name, connection)
     this.#addManager()
@@ -58,6 +58,10 @@ export class Cluster {
 
   site(name: string): Site {
     return this.sites.get(name) as Site
+  }
+
+  disk(name: string): Disk {
+    return this.disks.get(name) as Disk
   }
 
   start(): void {
@@ -79,7 +83,7 @@ export class Cluster {
       [...containers.keys()].map((container) => `${name} still holds ${container}`),
     )
     const records = siteNames.workers.flatMap((name) => {
-      const disk = this.disks.get(name) as Disk
+      const disk = this.disk(name)
       return [...disk.entries('attempt/'), ...disk.entries('spec/')].map(([key]) => `${name} still stores ${key}`)
     })
     return [...waiting, ...held, ...records]
@@ -91,8 +95,7 @@ export class Cluster {
   }
 
   #storage(site: string, life: Life): Storage {
-    const disk = this.disks.get(site) as Disk
-    const storage = disk.open(life)
+    const storage = this.disk(site).open(life)
     return this.variant?.storage?.(storage, site) ?? storage
   }
 

@@ -53,6 +53,11 @@ export class Disk {
     return store
   }
 
+  /** What is safe under this key. */
+  get(key: string): Uint8Array | undefined {
+    return this.#durable.get(key)
+  }
+
   /** What is safe, in the order of keys. */
   entries(prefix = ''): (readonly [string, Uint8Array])[] {
     const found = [...this.#durable].filter(([key]) => key.startsWith(prefix))

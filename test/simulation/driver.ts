@@ -15,7 +15,7 @@ const driverTimes = {
 
 /** How a driver may be broken, to see whether anybody notices. */
 export interface DriverDefects {
-  /** A repeated start starts again. */
+  /** A container that runs already is not adopted: it is started again. */
   readonly startsAgain?: boolean
   /** An engine that cannot be asked is said to have nothing. */
   readonly listsNothingWhileAway?: boolean
@@ -152,7 +152,9 @@ export class SimulatedDriver implements Driver {
 
   #onAvailability(): void {
     const { state, detail } = this.#availability()
-    if (state === 'complete') for (const container of this.#engine.list(this.#bound())) this.#tellOf(container)
+    const known = state === 'complete' ? this.#engine.list(this.#bound()) : []
+    const adopted = this.#defects.startsAgain ? known.filter(({ phase }) => phase === 'ended') : known
+    for (const container of adopted) this.#tellOf(container)
     this.#tell({ type: 'Availability', state, detail })
   }
 

@@ -33,6 +33,8 @@ export const faultTimes = {
   phaseMs: 45_000,
   /** Longer than a lease, which is 10 s by default. */
   longMs: 16_000,
+  /** Longer than a lease and the time after which the orders of a run have a task given up. */
+  lostMs: 28_000,
 } as const
 
 /** Every boundary that a manager or a worker passes in its life: a crash at each is owed to it. */
@@ -73,8 +75,12 @@ export const boundaries: Readonly<Record<'manager' | 'worker', readonly Boundary
   ],
 }
 
-/** Boundaries that are passed but a few times in a run. */
-const rare = /:(recover|open|close|hangUp|dial|greet)$/
+/** About how often it is passed in any run, so that an ambush at it is rarely in vain. */
+function passagesOf(boundary: Boundary): number {
+  if (/:(stopAttempt|close|hangUp)$/.test(boundary)) return 1
+  if (/:(recover|open|dial|greet)$/.test(boundary)) return 2
+  return boundary.includes(':') ? 4 : 40
+}
 
 export interface Sites {
   readonly manager: string
@@ -98,8 +104,7 @@ export function planFaults(seed: number, sites: Sites): Fault[] {
 
 function ambushAt(dice: Dice, sites: Sites, kind: 'manager' | 'worker', boundary: Boundary): Fault[] {
   const site = kind === 'manager' ? sites.manager : dice.pick(sites.workers)
-  const isRare = rare.test(boundary)
-  const nth = isRare ? dice.between(1, 2) : boundary.includes(':') ? dice.between(1, 5) : dice.between(1, 40)
+  const nth = dice.between(1, passagesOf(boundary))
   const faults: Fault[] = [{ type: 'ambush', site, boundary, nth }]
   // Passed only by who is asked to stop, or breaks off a session.
   const atMs = dice.below(faultTimes.phaseMs / 2)
@@ -121,7 +126,9 @@ function anyFault(dice: Dice, { manager, workers, clients }: Sites): Fault {
     case 3: {
       const far = dice.chance(0.75) ? worker : dice.pick(clients)
       const [from, to] = dice.chance(0.5) ? [far, manager] : [manager, far]
-      return { type: 'cut', from, to, bothWays: dice.chance(0.5), atMs, forMs }
+      const isLong = dice.chance(0.3)
+      const lasts = isLong ? { atMs: dice.between(5_000, 30_000), forMs: faultTimes.lostMs } : { atMs, forMs }
+      return { type: 'cut', from, to, bothWays: dice.chance(0.5), ...lasts }
     }
     case 4:
       return { type: 'break', site: dice.pick([worker, dice.pick(clients)]), atMs }

@@ -1,5 +1,7 @@
 /** What is remembered of a run in order to judge it: what clients were told, and what engines really did. */
 import { type AttemptKey, attemptName, type TaskEvent, type TaskView } from '../../actors/model.ts'
+import { checkIntent } from './checks/durability.ts'
+import type { Disk } from './disk.ts'
 import type { Container, Engine, EngineObserver } from './engine.ts'
 import type { Order } from './orders.ts'
 import type { World } from './world.ts'
@@ -38,8 +40,12 @@ export class Ledger implements EngineObserver {
   readonly #engines: Engine[] = []
   readonly #newest = new Map<string, Told>()
 
-  constructor(world: World, orders: readonly Order[]) {
+  readonly #disk: (name: string) => Disk
+
+  /** `disk`: of the machine that an engine belongs to, by its name. */
+  constructor(world: World, orders: readonly Order[], disk: (name: string) => Disk) {
     this.#world = world
+    this.#disk = disk
     for (const order of orders) this.orders.set(order.taskId, order)
   }
 
@@ -95,6 +101,7 @@ export class Ledger implements EngineObserver {
     if (this.deeds.has(attemptName({ ...container.key, attempt: container.key.attempt + 1 }))) {
       this.#world.violated('attempts go forward', `${name} started after the one that follows it`)
     }
+    checkIntent(this.#world, this.#disk(engine.name), container.key)
     this.#checkResources(engine)
     this.#checkOverlap(container)
   }

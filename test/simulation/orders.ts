@@ -58,7 +58,7 @@ function order(dice: Dice, taskId: string, client: string): Order {
 }
 
 function scriptFor(dice: Dice, isEndless: boolean): Script {
-  const afterMs = isEndless ? 3_600_000 : dice.chance(0.4) ? dice.below(400) : dice.below(15_000)
+  const afterMs = isEndless ? 3_600_000 : dice.below(dice.pick([400, 400, 4_000, 15_000, 40_000]))
   const fails = dice.chance(0.12)
   return {
     ...plainScript,
@@ -98,7 +98,7 @@ function constraintFor(dice: Dice): Pick<TaskSpec, 'constraints' | 'waitTimeoutM
 
 /** Short enough that a long cut has them given up; `stopAfter + grace + margin < lostAfter` must hold. */
 function disconnectFor(dice: Dice, policy: string): Pick<TaskSpec, 'disconnect'> | Record<string, never> {
-  if (!dice.chance(0.4)) return {}
+  if (!dice.chance(0.55)) return {}
   const lostAfterMs = dice.between(8_000, 12_000)
   const replace = policy !== 'never' || dice.chance(0.5)
   if (replace) return { disconnect: { lostAfterMs, stopAfterMs: dice.between(100, 1_000), replace } }

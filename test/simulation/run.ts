@@ -78,6 +78,6 @@ function judge(world: World, cluster: Cluster): void {
   const log = readLog(cluster.disks.get(siteNames.manager) as Disk)
   checkLog(world, ledger, log)
   if (world.violations.length > 0) return
-  checkLosses(world, log)
+  checkLosses(world, ledger, log)
   checkOutcomes(world, ledger, log)
 }

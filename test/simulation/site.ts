@@ -33,9 +33,9 @@ export const siteTimes = {
   failureMsMax: 20,
   restartMsMin: 50,
   restartMsMax: 3_000,
-  /** Now and then its machine takes longer than a lease to come back. */
-  longRestartMs: 14_000,
-  longRestartChance: 0.1,
+  /** Now and then its machine takes longer than a lease to come back, or so long that its tasks are given up. */
+  longRestartsMs: [14_000, 26_000, 26_000],
+  longRestartChance: 0.2,
   /** How long an orderly stop may take. */
   stopMsMax: 15_000,
 } as const
@@ -85,9 +85,9 @@ export class Site implements Place {
     life.kill()
     this.#service = undefined
     if (!this.#wanted) return
-    const { restartMsMin, restartMsMax, longRestartMs, longRestartChance } = siteTimes
+    const { restartMsMin, restartMsMax, longRestartsMs, longRestartChance } = siteTimes
     const isLong = this.#dice.chance(longRestartChance)
-    const delayMs = isLong ? longRestartMs : this.#dice.between(restartMsMin, restartMsMax)
+    const delayMs = isLong ? this.#dice.pick(longRestartsMs) : this.#dice.between(restartMsMin, restartMsMax)
     this.#world.timeline.at(delayMs, () => this.#begin())
   }
 

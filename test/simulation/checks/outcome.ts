@@ -60,19 +60,26 @@ function faultOfOutcome(task: Case): string | undefined {
         ? undefined
         : 'its node was never out of reach'
     case 'start':
-      return script.failingStarts >= told.attempt ? undefined : 'its start was not to fail'
+      if (script.failingStarts >= told.attempt) return undefined
+      // Its worker may have been alone for too long before it could start it.
+      return deed === undefined && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its start was not to fail'
     default:
       return 'this has no reason at all'
   }
 }
 
-/** A worker may say that an attempt is lost only if something took it away, and nothing does in here. */
-export function checkLosses(world: World, log: ReadonlyMap<string, readonly TaskEvent[]>): void {
+/**
+ * A worker may say that an attempt is lost only if nothing of it exists: here nothing is ever taken away, so that goes
+ * only for one that was stopped before it was started.
+ */
+export function checkLosses(world: World, ledger: Ledger, log: ReadonlyMap<string, readonly TaskEvent[]>): void {
   for (const events of log.values()) {
     for (const { event, taskId, attempt } of events) {
       const { message } = event as { message?: string }
       if (event.type !== 'Lost') continue
       if (message === undefined) world.sometimes('a task was given up as lost')
+      else if (!ledger.deeds.has(attemptName({ taskId, attempt })))
+        world.sometimes('an attempt was lost before it began')
       else world.violated('what exists is not called lost', `${taskId}.${attempt}: ${message}`)
     }
   }

@@ -1,0 +1,52 @@
+/** What a row of seeds must have seen: a hunt that never goes where the bugs are finds nothing and proves nothing. */
+import { boundaries } from './faults.ts'
+
+/** Each must have come about in any 200 seeds; see `World.sometimes`. */
+const situations = [
+  'a batch outlived the crash in its flush',
+  'a batch was lost by the crash in its flush',
+  'a client came back',
+  'a manager stopped in order',
+  'a repeated submission changed nothing',
+  'a stop came too late',
+  'a stop was accepted',
+  'a submission whose outcome was unknown turned out to be done',
+  'a task was given up as lost',
+  'a worker stopped in order',
+  'another specification for a known id was refused',
+  'connections of a dead process were flushed',
+  'connections of a dead process were lost',
+  'connections of a dead process were silent',
+  'two attempts of a task overlapped, for its node was out of reach',
+] as const
+
+const faults = [
+  'break',
+  'clock-jump',
+  'crash',
+  'cut both ways',
+  'cut one way',
+  'disk-error',
+  'disk-stall',
+  'engine-away',
+  'old-epoch',
+  'pause',
+  'stop',
+] as const
+
+/** The names of everything that is owed, as `World.counts` has them. */
+export const owed: readonly string[] = [
+  ...Object.entries(boundaries).flatMap(([kind, list]) => list.map((boundary) => `crash ${kind} ${boundary}`)),
+  ...faults.map((fault) => `fault ${fault}`),
+  ...situations.map((situation) => `sometimes ${situation}`),
+]
+
+/** What came about less than `least` times. */
+export function missing(counts: ReadonlyMap<string, number>, least: number): string[] {
+  return owed.filter((name) => (counts.get(name) ?? 0) < least)
+}
+
+/** The counts of many runs, added up. */
+export function addCounts(total: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) total.set(name, (total.get(name) ?? 0) + count)
+}
