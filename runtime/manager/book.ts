@@ -50,6 +50,11 @@ export class Book {
     return this.#open.get(nodeId) ?? new Map<string, number>()
   }
 
+  /** Every node with an open attempt, whether it is known or not. */
+  occupied(): string[] {
+    return [...this.#open].filter(([, open]) => open.size > 0).map(([nodeId]) => nodeId)
+  }
+
   /** One step of a task: keeps all that is derived in step with it, and writes the log. */
   onStep(stepped: Stepped, turn: Turn): void {
     const context = stepped.actor.snapshot.context as TaskContext

@@ -138,15 +138,17 @@ export class ManagerHost {
       onFinal: () => {},
     })
     const times = this.#options.liveness ?? livenessDefaults
-    const tellNode = (type: string) => (nodeId: string) => host.tell(keys.nodeRecord(nodeId), { type })
     const liveness = new Liveness({
       clock,
       logger,
       ...times,
-      onLate: tellNode('HeartbeatLate'),
-      onExpired: tellNode('LeaseExpired'),
+      onLate: (nodeId) => host.tell(keys.nodeRecord(nodeId), { type: 'HeartbeatLate' }),
+      onExpired: (nodeId) => {
+        nodes.expired(nodeId)
+        workers.hangUp(nodeId)
+      },
     })
-    const nodes = new Nodes({ host, book, placement, liveness })
+    const nodes: Nodes = new Nodes({ host, book, placement, liveness })
     const shared = {
       host,
       journal,

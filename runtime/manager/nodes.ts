@@ -57,15 +57,25 @@ export class Nodes {
       host.tell(keys.nodeRecord(nodeId), { type: 'HeardFrom' })
   }
 
+  /** Its lease has run out. One without a record (it could not be read) has tasks that count all the same. */
+  expired(nodeId: string): void {
+    const { host } = this.#options
+    if (this.get(nodeId) === undefined) host.run((turn) => this.#loseSight(turn, nodeId))
+    else host.tell(keys.nodeRecord(nodeId), { type: 'LeaseExpired' })
+  }
+
+  #loseSight(turn: Turn, nodeId: string): void {
+    for (const taskId of this.#options.book.openOn(nodeId).keys()) {
+      turn.tell(keys.task(taskId), { type: 'NodeUnreachable' })
+    }
+  }
+
   /** One step of a node: what it means for placement and for its tasks. */
   onStep({ actor, before }: Stepped, turn: Turn): void {
     const { registration } = actor.snapshot.context as NodeContext
     const { state } = this.load(actor)
     const wentDown = state === 'Down' && before !== undefined && nodeStanding(before.value).state !== 'Down'
-    if (!wentDown) return
-    for (const taskId of this.#options.book.openOn(registration.nodeId).keys()) {
-      turn.tell(keys.task(taskId), { type: 'NodeUnreachable' })
-    }
+    if (wentDown) this.#loseSight(turn, registration.nodeId)
   }
 
   /** Tells placement what is true of the node now. */

@@ -73,6 +73,8 @@ export interface RecoverOptions {
 export async function recover(options: RecoverOptions): Promise<number> {
   await recoverNodes(options)
   const live = await recoverTasks(options)
+  // A node whose record was set aside has a lease as well, or its tasks would stay Running for ever.
+  for (const nodeId of options.book.occupied()) options.liveness.renew(nodeId)
   for (const actor of live) options.host.tell(actor.address, { type: 'Recovered' })
   return live.length
 }

@@ -96,6 +96,11 @@ export class Workers {
     }
   }
 
+  /** Its lease has run out: whoever still speaks on this session has to register again. */
+  hangUp(nodeId: string): void {
+    this.#sessions.get(nodeId)?.channel.close(closeCodes.timeout, 'nothing was heard for the length of a lease')
+  }
+
   close(): void {
     for (const session of this.#sessions.values())
       session.channel.close(closeCodes.goingAway, 'the manager is stopping')
