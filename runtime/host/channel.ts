@@ -5,11 +5,12 @@
 import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { closeCodes } from '../../actors/protocol/errors.ts'
-import { Frame, frameLimits } from '../../actors/protocol/frame.ts'
+import { Frame, frameLimits, type Subprotocol } from '../../actors/protocol/frame.ts'
 import { type Batcher, createBatcher, type Lane } from '../../transport/batcher.ts'
 import type { Connection } from '../../transport/transport.ts'
 
 const validFrame = Compile(Frame)
+const textProtocol: Subprotocol = 'troupe.v1.json'
 
 export interface Message {
   readonly type: string
@@ -53,7 +54,7 @@ export class Channel<Out extends Message> {
       },
       schedule: queueMicrotask,
       messagesMax: frameLimits.frameMessagesMax,
-      bytesHint: bulkBytes,
+      bytesHint: (message) => bulkBytes(message, connection.protocol === textProtocol),
       bulkBytesMax: frameLimits.logFrameBytesMax - 1_024,
       onRefused,
     })
@@ -104,8 +105,9 @@ export class Channel<Out extends Message> {
   }
 }
 
-/** Bytes of output in a bulk message, roughly. */
-function bulkBytes(message: Message): number {
+/** Bytes of output in a bulk message, roughly; base64 makes four of three. */
+function bulkBytes(message: Message, isText: boolean): number {
   const { chunks } = message as { chunks?: readonly { data: Uint8Array }[] }
-  return (chunks ?? []).reduce((bytes, chunk) => bytes + chunk.data.length + 32, 64)
+  const growth = isText ? 4 / 3 : 1
+  return (chunks ?? []).reduce((bytes, chunk) => bytes + chunk.data.length * growth + 48, 64)
 }
