@@ -28,12 +28,6 @@ export class Nodes {
     return this.#options.host.actors.get(keys.nodeRecord(nodeId))
   }
 
-  /** The node that goes by this name. */
-  named(name: string): HostedActor | undefined {
-    for (const actor of this.all()) if (registrationOf(actor).name === name) return actor
-    return undefined
-  }
-
   *all(): Generator<HostedActor> {
     for (const actor of this.#options.host.actors.values()) if (actor.kind === 'node') yield actor
   }
@@ -42,6 +36,9 @@ export class Nodes {
   register(turn: Turn, registration: NodeRegistration): void {
     const { host, book, liveness } = this.#options
     const address = keys.nodeRecord(registration.nodeId)
+    // In the same unit: a name is never nobody's, and the newest revision in the store is never lost with a record.
+    const holder = this.#holder(registration.nodeId, registration.name)
+    if (holder !== undefined) this.#remove(turn, registrationOf(holder).nodeId)
     if (!host.actors.has(address)) host.create(turn, address, 'node', { registration })
     turn.tell(address, { type: 'Registered', registration } as { type: string })
     liveness.renew(registration.nodeId)
@@ -87,22 +84,27 @@ export class Nodes {
     return standing
   }
 
-  /** Another worker takes over the name of a node that is gone and holds nothing. Returns why it may not. */
-  yieldName(registration: NodeRegistration): string | undefined {
-    const holder = this.named(registration.name)
+  /** Why this node may not have the name it asks for. Another one that has it yields it if it is gone and holds nothing. */
+  nameConflict({ nodeId, name }: NodeRegistration): string | undefined {
+    const holder = this.#holder(nodeId, name)
     if (holder === undefined) return undefined
-    const { nodeId } = registrationOf(holder)
-    if (nodeId === registration.nodeId) return undefined
     const isGone = nodeStanding(holder.snapshot.value).state === 'Down'
-    if (isGone && this.#options.book.openOn(nodeId).size === 0) {
-      this.#options.host.run((turn) => this.remove(turn, nodeId))
-      return undefined
+    const { nodeId: holderId } = registrationOf(holder)
+    if (isGone && this.#options.book.openOn(holderId).size === 0) return undefined
+    return `the name ${name} belongs to another node (${holderId}); give this worker another one with --name`
+  }
+
+  /** Another node that goes by this name. */
+  #holder(nodeId: string, name: string): HostedActor | undefined {
+    for (const actor of this.all()) {
+      const registration = registrationOf(actor)
+      if (registration.name === name && registration.nodeId !== nodeId) return actor
     }
-    return `the name ${registration.name} belongs to another node (${nodeId}); give this worker another one with --name`
+    return undefined
   }
 
   /** Forgets a node for good. */
-  remove(turn: Turn, nodeId: string): void {
+  #remove(turn: Turn, nodeId: string): void {
     const { host, placement, liveness } = this.#options
     host.actors.delete(keys.nodeRecord(nodeId))
     turn.del(keys.nodeRecord(nodeId))

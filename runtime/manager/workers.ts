@@ -120,7 +120,7 @@ export class Workers {
       const message = `this worker has seen later history (epoch ${hello.highestEpoch}, this manager's is ${identity.epoch}); the manager's folder was wiped or restored`
       return new TroupeError('LostHistory', message)
     }
-    const taken = nodes.yieldName(hello.node)
+    const taken = nodes.nameConflict(hello.node)
     return taken === undefined ? undefined : new TroupeError('Conflict', taken)
   }
 
