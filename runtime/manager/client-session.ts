@@ -164,7 +164,9 @@ export class ClientSession {
         break
       case 'Unsubscribe':
         this.#endStream(request.stream)
-        await this.#reply({ type: 'Ok', req })
+        await this.#durable()
+        // Behind the output, in its lane: nothing of the stream may come after it.
+        this.#channel.send({ type: 'Ok', req }, 'bulk')
         break
     }
   }

@@ -27,6 +27,8 @@ interface Stream {
   attempt: number
   /** Nothing is read now: it waits for the task to go on. */
   idle: boolean
+  /** Bytes that the reader takes before it gives more credit, whichever attempt they are of. */
+  creditBytes: number
 }
 
 export class Outputs {
@@ -42,7 +44,8 @@ export class Outputs {
   /** Begins to read; answers what ends it. `view` is where the task stands. */
   open(reader: OutputReader, view: TaskView, nodeOf: (attempt: number) => string | undefined): () => void {
     this.#count += 1
-    const stream: Stream = { id: String(this.#count), reader, session: undefined, attempt: 0, idle: true }
+    const creditBytes = clientLimits.logCreditBytes
+    const stream: Stream = { id: String(this.#count), reader, session: undefined, attempt: 0, idle: true, creditBytes }
     this.#streams.set(stream.id, stream)
     if (reader.attempt === undefined) this.#advance(stream, view)
     else this.#read(stream, reader.attempt, nodeOf(reader.attempt))
@@ -55,9 +58,9 @@ export class Outputs {
   /** The client has taken this many bytes of one of its streams. */
   credit(reader: OutputReader, bytes: number): void {
     for (const stream of this.#streams.values()) {
-      if (stream.reader === reader && stream.session) {
-        stream.session.channel.send({ type: 'CreditLog', stream: stream.id, bytes })
-      }
+      if (stream.reader !== reader) continue
+      stream.creditBytes += bytes
+      stream.session?.channel.send({ type: 'CreditLog', stream: stream.id, bytes })
     }
   }
 
@@ -70,6 +73,7 @@ export class Outputs {
     const stream = this.#streams.get(message.stream)
     if (stream === undefined || stream.session !== session) return
     if (message.type === 'LogData') {
+      stream.creditBytes -= message.chunks.reduce((bytes, { data }) => bytes + data.length, 0)
       stream.reader.onChunks(message.chunks)
       return
     }
@@ -128,7 +132,7 @@ export class Outputs {
       taskId: stream.reader.taskId,
       attempt,
       follow: stream.reader.follow,
-      creditBytes: clientLimits.logCreditBytes,
+      creditBytes: Math.max(0, stream.creditBytes),
     })
   }
 
