@@ -51,6 +51,8 @@ export class ClientSession {
   readonly #streams = new Map<number, Stream>()
   /** Requests that have no reply yet. */
   readonly #unanswered = new Set<number>()
+  /** Set while it takes no more requests; called when the last one was answered. */
+  #onDrained: (() => void) | undefined
 
   constructor(connection: Connection, door: Door, parts: ClientParts) {
     this.#parts = parts
@@ -72,11 +74,20 @@ export class ClientSession {
     this.#channel.close(code, reason)
   }
 
+  /** Takes no more requests; resolves when those that it took are answered. */
+  async drain(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onDrained = resolve
+      if (this.#unanswered.size === 0) resolve()
+    })
+  }
+
   /** The store has failed: whoever waits is told before the connection ends. */
   fail(): void {
     const message = 'the store could not save and the manager restarts; ask again shortly, by the same id'
     for (const req of this.#unanswered) this.#fail(req, new TroupeError('StorageFailed', message))
     this.close(closeCodes.goingAway, 'the store of this manager has failed')
+    this.#onDrained?.()
   }
 
   take(frame: unknown): void {
@@ -90,13 +101,20 @@ export class ClientSession {
     } else if (message.type === 'CreditOutput') {
       const reader = this.#streams.get(message.stream)?.reader
       if (reader !== undefined) this.#parts.outputs.credit(reader, message.bytes)
+    } else if (this.#onDrained !== undefined) {
+      this.#fail(message.req, new TroupeError('Unavailable', 'the manager is stopping; ask the next one'))
     } else {
       const { req } = message
       this.#unanswered.add(req)
       this.#answer(message)
         .catch((error: unknown) => this.#fail(req, error))
-        .finally(() => this.#unanswered.delete(req))
+        .finally(() => this.#answered(req))
     }
+  }
+
+  #answered(req: number): void {
+    this.#unanswered.delete(req)
+    if (this.#unanswered.size === 0) this.#onDrained?.()
   }
 
   #fail(req: number, error: unknown): void {

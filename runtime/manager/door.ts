@@ -66,8 +66,14 @@ export class ManagerDoor {
     return this.#listeners.map(({ address }) => address)
   }
 
+  /** Answers what was asked, then says goodbye to everyone. */
   async close(): Promise<void> {
     this.#options.workers.close()
+    await Promise.all([...this.#clients].map((client) => client.drain()))
+    await this.#shut()
+  }
+
+  async #shut(): Promise<void> {
     for (const client of this.#clients) client.close(closeCodes.goingAway, 'the manager is stopping')
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     this.#listeners = []
@@ -76,7 +82,8 @@ export class ManagerDoor {
   /** The store has failed: everyone is told, and nobody is let in any more. */
   async fail(): Promise<void> {
     for (const client of this.#clients) client.fail()
-    await this.close()
+    this.#options.workers.close()
+    await this.#shut()
   }
 
   #onConnection(connection: Connection): void {
