@@ -12,7 +12,7 @@ import type { Clock } from '../clock.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
 import type { Journal } from '../host/journal.ts'
 import { endOf, keys, prefixes } from '../host/keys.ts'
-import { readActor } from '../host/load.ts'
+import { type LoadedActor, readActor } from '../host/load.ts'
 import { decodeRecord, encodeRecord } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -182,9 +182,13 @@ export class Tasks {
   }
 
   #stored(taskId: string, bytes: Uint8Array): TaskView {
+    const { snapshot, record } = this.#read(taskId, bytes)
+    return viewOf(snapshot, record.revision)
+  }
+
+  #read(taskId: string, bytes: Uint8Array): LoadedActor {
     try {
-      const { snapshot, record } = readActor(keys.task(taskId), 'task', bytes)
-      return viewOf(snapshot, record.revision)
+      return readActor(keys.task(taskId), 'task', bytes)
     } catch (error) {
       throw new TroupeError('Internal', `the record of task ${taskId} cannot be read: ${(error as Error).message}`)
     }
@@ -202,9 +206,22 @@ export class Tasks {
       limit: taskQueryLimits.recentFinalMax,
     })
     const ended: TaskView[] = []
-    for await (const [key] of scan) ended.push(await this.view(key.slice(key.lastIndexOf('/') + 1)))
+    for await (const [key] of scan) {
+      const view = await this.#listed(key.slice(key.lastIndexOf('/') + 1))
+      if (view !== undefined) ended.push(view)
+    }
     const seen = new Set(live.map(({ id }) => id))
     return [...live, ...ended.filter(({ id }) => !seen.has(id))].sort((a, b) => b.createdAtMs - a.createdAtMs)
+  }
+
+  /** As `view`, for a list: a record that cannot be read is left out. It was named when the manager started. */
+  async #listed(taskId: string): Promise<TaskView | undefined> {
+    try {
+      return await this.view(taskId)
+    } catch (error) {
+      if (error instanceof TroupeError) return undefined
+      throw error
+    }
   }
 
   /** A page of all tasks in the order of their ids. */
@@ -212,13 +229,15 @@ export class Tasks {
     const items: TaskView[] = []
     const { storage } = this.#options
     const from = after === undefined ? { gte: prefixes.task } : { gt: keys.task(after) }
-    for await (const [key, bytes] of storage.scan({ ...from, lt: endOf(prefixes.task), limit })) {
+    const ids: string[] = []
+    for await (const [key] of storage.scan({ ...from, lt: endOf(prefixes.task), limit })) {
       const taskId = key.slice(prefixes.task.length)
-      const actor = this.#actor(taskId)
-      items.push(actor === undefined ? this.#stored(taskId, bytes) : viewOf(actor.snapshot, actor.revision))
+      const view = await this.#listed(taskId)
+      ids.push(taskId)
+      if (view !== undefined) items.push(view)
     }
-    const last = items.at(-1)
-    return items.length === limit && last !== undefined ? { items, next: last.id } : { items }
+    const last = ids.at(-1)
+    return ids.length === limit && last !== undefined ? { items, next: last } : { items }
   }
 
   async specOf(taskId: string): Promise<TaskSpec | undefined> {
@@ -234,7 +253,7 @@ export class Tasks {
     const taskId = await this.resolve(prefix)
     const actor = this.#actor(taskId)
     const bytes = actor === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
-    const snapshot = actor?.snapshot ?? readActor(keys.task(taskId), 'task', bytes as Uint8Array).snapshot
+    const snapshot = actor?.snapshot ?? this.#read(taskId, bytes as Uint8Array).snapshot
     const context = snapshot.context as TaskContext
     const spec = await this.specOf(taskId)
     if (spec === undefined) throw new TroupeError('Internal', `the specification of ${taskId} is gone`)
