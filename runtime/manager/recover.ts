@@ -108,15 +108,26 @@ async function recoverTasks({ storage, host, book, logger }: RecoverOptions): Pr
   const live: HostedActor[] = []
   for (const { key, snapshot, record } of loadedTasks) {
     const taskId = key.slice(prefixes.task.length)
-    const bytes = await storage.get(keys.spec(taskId))
-    if (bytes === undefined) {
-      logger.error(`set aside ${key}: its specification is missing`)
+    const spec = await loadSpec(storage, taskId)
+    if (typeof spec === 'string') {
+      logger.error(`set aside ${key}: ${spec}`)
       continue
     }
     host.adopt(key, 'task', snapshot, record)
     const actor = host.actors.get(key) as HostedActor
-    book.load(actor, decodeRecord(bytes) as TaskSpec)
+    book.load(actor, spec)
     live.push(actor)
   }
   return live
+}
+
+/** Or, as a sentence, why it cannot be had. */
+async function loadSpec(storage: Storage, taskId: string): Promise<TaskSpec | string> {
+  const bytes = await storage.get(keys.spec(taskId))
+  if (bytes === undefined) return 'its specification is missing'
+  try {
+    return decodeRecord(bytes) as TaskSpec
+  } catch (error) {
+    return `its specification cannot be read: ${(error as Error).message}`
+  }
 }
