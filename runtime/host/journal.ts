@@ -46,6 +46,7 @@ export class Journal {
   #backlogOps = 0
   #flushing: Promise<void> | undefined
   #failed = false
+  #closed = false
   #revision: number
 
   constructor(options: JournalOptions) {
@@ -70,6 +71,7 @@ export class Journal {
   admit(): void {
     if (this.#failed)
       throw new TroupeError('StorageFailed', 'The store could not save; it restarts. Try again shortly.')
+    if (this.#closed) throw new TroupeError('Unavailable', 'The manager is stopping; try again when it is back.')
     if (this.#backlogOps > journalLimits.backlogOpsMax) {
       throw new TroupeError('Overloaded', 'Too many changes wait for the disk; try again in a moment.')
     }
@@ -83,7 +85,7 @@ export class Journal {
 
   /** Its actions run after the flush that carries it, and after those of all units before it. */
   commit(unit: Unit): void {
-    if (this.#failed) return
+    if (this.#failed || this.#closed) return
     this.#waiting.push(unit)
     this.#backlogOps += unit.ops.length
     this.#options.onBoundary('stepped')
@@ -105,6 +107,15 @@ export class Journal {
   /** Resolves when all that was committed is durable and has acted, or the journal has failed. */
   async settled(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
+  }
+
+  /**
+   * What was committed so far becomes durable and acts; what comes later is dropped, as if the process had died here.
+   * The store may be let go of then.
+   */
+  async close(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing
+    this.#closed = true
   }
 
   async #flush(): Promise<void> {

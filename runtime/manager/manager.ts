@@ -72,7 +72,8 @@ export class ManagerHost {
   #parts: Parts | undefined
   #addresses: string[] = []
   #opened: { resolve: () => void; reject: (error: Error) => void } | undefined
-  #closed: (() => void) | undefined
+  #closed: { resolve: () => void; reject: (error: Error) => void } | undefined
+  #stopping: Promise<void> | undefined
 
   constructor(options: ManagerHostOptions) {
     this.#options = options
@@ -101,14 +102,18 @@ export class ManagerHost {
     })
   }
 
-  /** Closes the door, saves what is under way, lets go of the store. Tasks run on. */
+  /**
+   * Closes the door, saves what is under way, lets go of the store. Tasks run on. Rejects with StorageError if the store
+   * cannot be closed.
+   */
   async stop(): Promise<void> {
     const parts = this.#parts
     if (parts === undefined || parts.journal.failed) return
-    await new Promise<void>((resolve) => {
-      this.#closed = resolve
+    this.#stopping ??= new Promise<void>((resolve, reject) => {
+      this.#closed = { resolve, reject }
       parts.host.tell(managerAddress, { type: 'Stop' })
     })
+    await this.#stopping
   }
 
   #assemble(office: Office): Parts {
@@ -188,7 +193,7 @@ export class ManagerHost {
     return {
       recover: () => void this.#recover().catch((error: Error) => this.#refuseStart(error)),
       open: () => void this.#open().catch((error: Error) => this.#refuseStart(error)),
-      close: () => void this.#close(),
+      close: () => void this.#close().then(this.#closed?.resolve, this.#closed?.reject),
     }
   }
 
@@ -232,14 +237,18 @@ export class ManagerHost {
     const { door, liveness, journal, host } = this.#parts as Parts
     liveness.stop()
     await door.close()
-    await journal.settled()
+    // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
+    await journal.close()
     for (const actor of host.actors.values()) actor.timers.cancelAll()
     await this.#options.storage.close()
-    this.#closed?.()
   }
 
+  /** Leaves nothing behind that would go on by itself. */
   #refuseStart(error: Error): void {
-    this.#opened?.reject(error)
+    const { liveness, host, door } = this.#parts as Parts
+    liveness.stop()
+    for (const actor of host.actors.values()) actor.timers.cancelAll()
+    void door.close().finally(() => this.#opened?.reject(error))
   }
 
   #fail(error: Error): void {
