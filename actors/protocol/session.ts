@@ -20,8 +20,12 @@ const StreamId = Type.String({ minLength: 1, maxLength: 64 })
 /** One piece of a task's output. Bytes, not text: a character may be split between two. */
 export const OutputChunk = Type.Object({
   stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
-  /** In MessagePack bin; in JSON base64. */
-  data: Type.Unsafe<Uint8Array>({}),
+  /** In MessagePack bin; in JSON base64. Checked, for what a schema of JSON cannot say would pass as anything. */
+  data: Type.Refine(
+    Type.Unsafe<Uint8Array>({}),
+    (data) => data instanceof Uint8Array,
+    () => 'must be bytes',
+  ),
 })
 export type OutputChunk = Static<typeof OutputChunk>
 

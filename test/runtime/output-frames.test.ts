@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { clientLimits } from '../../actors/protocol/client.ts'
+import { closeCodes } from '../../actors/protocol/errors.ts'
 import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
 import { createCodec } from '../../transport/codec.ts'
 import { type RawEnd, Rig, spec, token } from './manager-rig.ts'
@@ -91,3 +92,17 @@ test('a stream has one credit for all attempts: what was not taken of the first 
     [2, clientLimits.logCreditBytes - sent + taken],
   ])
 })
+
+test.each([null, 5, 'text', {}])(
+  'output that is no bytes but %j costs its worker the session, and nobody else',
+  async (data) => {
+    const worker = await rig.worker()
+    const end = await rig.raw()
+    const stream = await reading(end, worker)
+    worker.send({ type: 'LogData', stream, chunks: [{ stream: 'stdout', data }] } as never)
+    await rig.settle()
+    expect(worker.closed).toMatchObject({ code: closeCodes.protocol, reason: expect.stringContaining('must be bytes') })
+    expect(end.closed).toBeUndefined()
+    expect(end.received.at(-1)).toMatchObject({ type: 'OutputEnded', req: 2, error: expect.stringContaining('lost') })
+  },
+)
