@@ -37,6 +37,7 @@ export class Disk {
   /** The store as one manager holds it; a dead one neither writes nor hears of it. */
   handle(isAlive: () => boolean): Storage {
     const { memory } = this
+    let closed = false
     return {
       supports: memory.supports,
       get: (key) => memory.get(key),
@@ -45,12 +46,15 @@ export class Disk {
         await this.writes.pass()
         if (!isAlive()) return new Promise<void>(() => {})
         if (this.fault !== undefined) throw this.fault
+        if (closed) throw new Error('written after it was closed')
         this.batches += 1
         return memory.batch(kept, options)
       },
       scan: (range) => this.#scan(range),
       deleteRange: (gte, lt, options) => memory.deleteRange(gte, lt, options),
-      close: async () => {},
+      close: async () => {
+        closed = true
+      },
     }
   }
 

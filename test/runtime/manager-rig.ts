@@ -80,6 +80,14 @@ export class Rig {
 
   /** A manager comes into office on the store as it is. */
   async open(): Promise<void> {
+    const life = this.prepare(this.disk)
+    this.#life = life
+    await life.host.start()
+    await this.settle()
+  }
+
+  /** A manager that has not started, on this network. */
+  prepare(disk: Disk): Life {
     const life: { alive: boolean; listeners: Listener[]; host?: ManagerHost } = { alive: true, listeners: [] }
     const transport: Transport = {
       connect: (to, options) => this.#network.connect(to, options),
@@ -95,7 +103,7 @@ export class Rig {
       setTimer: (callback, delayMs) => this.clock.setTimer(() => life.alive && callback(), delayMs),
     }
     life.host = new ManagerHost({
-      storage: this.disk.handle(() => life.alive),
+      storage: disk.handle(() => life.alive),
       transports: [{ transport, listen }],
       token,
       version: 'test',
@@ -106,9 +114,7 @@ export class Rig {
       onBoundary: (boundary) => this.boundaries.push(boundary),
       onFailure: (error) => this.failures.push(error),
     })
-    this.#life = life as Life
-    await life.host.start()
-    await this.settle()
+    return life as Life
   }
 
   /** The manager dies: what it had not flushed is lost, and all connections are cut. */
