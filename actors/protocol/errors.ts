@@ -17,7 +17,7 @@ export const errorCodes = {
   Overloaded: { retryable: true },
   /** What it needs is out of reach just now: a node that is down, a manager that is stopping. */
   Unavailable: { retryable: true },
-  /** The manager could not save; nothing was done, and it restarts. */
+  /** The manager could not save, and restarts. What reached its disk is not known: ask again by id. */
   StorageFailed: { retryable: true },
   /** The two ends do not speak the same version, or one of them broke the protocol. */
   Protocol: { retryable: false },

@@ -105,7 +105,12 @@ export class Tasks {
     const { host, journal } = this.#options
     return new Promise((resolve, reject) => {
       const forget = journal.onFailed(() => {
-        reject(new TroupeError('StorageFailed', 'the store could not save, and nothing was done; try again shortly'))
+        reject(
+          new TroupeError(
+            'StorageFailed',
+            'the store could not save, and whether it was done is not known; ask again shortly, by the same id',
+          ),
+        )
       })
       let view: TaskView | undefined
       const actor = host.run((turn) => {
