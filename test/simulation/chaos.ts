@@ -49,7 +49,7 @@ export class Chaos {
     const life = 'site' in fault ? this.#cluster.life(fault.site) : undefined
     switch (fault.type) {
       case 'crash':
-        this.#cluster.site(fault.site).crash('it was killed')
+        this.#cluster.site(fault.site).crash('it was killed', fault.forMs)
         return life !== undefined
       case 'stop':
         this.#cluster.site(fault.site).stop()

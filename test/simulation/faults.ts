@@ -5,7 +5,8 @@ import { Dice } from './dice.ts'
 export type Fault =
   /** The process dies as it passes this boundary for the nth time. */
   | { readonly type: 'ambush'; readonly site: string; readonly boundary: Boundary; readonly nth: number }
-  | { readonly type: 'crash'; readonly site: string; readonly atMs: number }
+  /** `forMs`: how long it stays away; absent = as the site has it. */
+  | { readonly type: 'crash'; readonly site: string; readonly atMs: number; readonly forMs?: number }
   /** It is asked to end in order, and started again. */
   | { readonly type: 'stop'; readonly site: string; readonly atMs: number }
   /** Nothing comes through, one way or both. */
@@ -99,6 +100,10 @@ export function planFaults(seed: number, sites: Sites): Fault[] {
     faults.push(...ambushAt(dice, sites, any, dice.pick(boundaries[any])))
   }
   for (let more = dice.between(3, 9); more > 0; more -= 1) faults.push(anyFault(dice, sites))
+  if (dice.chance(0.2)) {
+    const atMs = dice.between(8_000, 25_000)
+    faults.push({ type: 'crash', site: dice.pick(sites.workers), atMs, forMs: faultTimes.lostMs })
+  }
   return faults
 }
 

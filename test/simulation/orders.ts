@@ -34,7 +34,21 @@ export const offers = {
 export function planOrders(seed: number, clients: readonly string[]): Order[] {
   const dice = new Dice(seed, 'orders')
   const count = dice.between(6, 14)
-  return Array.from({ length: count }, (_, at) => order(dice, `task-${at + 1}`, dice.pick(clients)))
+  const orders = Array.from({ length: count }, (_, at) => order(dice, `task-${at + 1}`, dice.pick(clients)))
+  return dice.chance(0.5) ? [...orders, enduring(dice, dice.pick(clients))] : orders
+}
+
+/** Runs all the while and may be replaced: what a machine that is gone for long, and comes back, can still be running. */
+function enduring(dice: Dice, client: string): Order {
+  const script = { ...plainScript, afterMs: 3_600_000, stubborn: dice.chance(0.3) }
+  const disconnect = { lostAfterMs: dice.between(6_500, 9_000), stopAfterMs: dice.between(100, 500), replace: true }
+  return {
+    ...order(dice, 'task-enduring', client),
+    script,
+    spec: { driver: 'docker', image: 'script', command: commandOf(script), stopGraceMs: 500, disconnect },
+    submitAtMs: dice.below(8_000),
+    stopAtMs: dice.between(50_000, 70_000),
+  }
 }
 
 function order(dice: Dice, taskId: string, client: string): Order {
@@ -42,14 +56,14 @@ function order(dice: Dice, taskId: string, client: string): Order {
   const isEndless = dice.chance(0.15)
   const script = scriptFor(dice, isEndless)
   const soon = () => submitAtMs + dice.below(25_000)
-  const isStopped = isEndless || dice.chance(0.2)
+  const isStopped = dice.chance(0.2)
   return {
     taskId,
     client,
     script,
     spec: specFor(dice, script),
     submitAtMs,
-    stopAtMs: isStopped ? soon() : undefined,
+    stopAtMs: isEndless ? submitAtMs + dice.below(60_000) : isStopped ? soon() : undefined,
     stopGraceMs: dice.chance(0.3) ? dice.pick([0, 200, 3_000]) : undefined,
     againAtMs: Array.from({ length: dice.below(3) }, soon),
     conflictAtMs: dice.chance(0.2) ? soon() : undefined,

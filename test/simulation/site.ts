@@ -34,8 +34,8 @@ export const siteTimes = {
   restartMsMin: 50,
   restartMsMax: 3_000,
   /** Now and then its machine takes longer than a lease to come back, or so long that its tasks are given up. */
-  longRestartsMs: [14_000, 26_000, 26_000],
-  longRestartChance: 0.2,
+  longRestartsMs: [14_000, 26_000],
+  longRestartChance: 0.15,
   /** How long an orderly stop may take. */
   stopMsMax: 15_000,
 } as const
@@ -77,18 +77,21 @@ export class Site implements Place {
     this.#begin()
   }
 
-  /** Dies now, and is started again after a while. */
-  crash(why: string): void {
+  /** Dies now, and is started again after a while: `downMs`, or as the dice have it. */
+  crash(why: string, downMs = this.#restartMs()): void {
     const life = this.life
     if (life === undefined) return
     this.#world.trace(life.name, `dies: ${why}`)
     life.kill()
     this.#service = undefined
     if (!this.#wanted) return
+    this.#world.timeline.at(downMs, () => this.#begin())
+  }
+
+  #restartMs(): number {
     const { restartMsMin, restartMsMax, longRestartsMs, longRestartChance } = siteTimes
     const isLong = this.#dice.chance(longRestartChance)
-    const delayMs = isLong ? this.#dice.pick(longRestartsMs) : this.#dice.between(restartMsMin, restartMsMax)
-    this.#world.timeline.at(delayMs, () => this.#begin())
+    return isLong ? this.#dice.pick(longRestartsMs) : this.#dice.between(restartMsMin, restartMsMax)
   }
 
   /** Asked to end in order, and started again. One that does not end in time is killed. */
