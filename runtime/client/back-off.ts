@@ -15,18 +15,32 @@ export function backOffMs(tries: number, random: Random): number {
   return Math.ceil(random.roll() * bound)
 }
 
+/** What to wake when a signal is aborted. One listener serves all: Node takes more than ten of them for a leak. */
+const sleepers = new WeakMap<AbortSignal, Set<() => void>>()
+
+function sleepersOf(signal: AbortSignal): Set<() => void> {
+  const known = sleepers.get(signal)
+  if (known !== undefined) return known
+  const waking = new Set<() => void>()
+  sleepers.set(signal, waking)
+  const wakeAll = () => {
+    for (const wake of [...waking]) wake()
+  }
+  signal.addEventListener('abort', wakeAll, { once: true })
+  return waking
+}
+
 /** Resolves after `delayMs`, or at once when aborted. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
-    const onAbort = () => {
+    const waking = signal === undefined ? undefined : sleepersOf(signal)
+    const wake = () => {
       cancel()
+      waking?.delete(wake)
       resolve()
     }
-    const cancel = clock.setTimer(() => {
-      signal?.removeEventListener('abort', onAbort)
-      resolve()
-    }, delayMs)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const cancel = clock.setTimer(wake, delayMs)
+    waking?.add(wake)
   })
 }
