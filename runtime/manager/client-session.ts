@@ -261,10 +261,14 @@ export class ClientSession {
       return
     }
     const after = resumes ? position.revision : from === 'now' ? revision : -1
-    const events = await history.of(taskId, { after, upTo: revision })
+    const { events, isWhole } = await history.of(taskId, { after, upTo: revision })
     if (stream.closed) return
-    if (resumes) subscriber.resume({ events })
-    else subscriber.begin({ events })
+    if (resumes && isWhole) {
+      subscriber.resume({ events })
+    } else {
+      if (resumes) send({ type: 'Reset', req, reason: 'more has happened since that position than is told at one go' })
+      subscriber.begin({ events })
+    }
   }
 
   async #readLogs(stream: Stream, { req, taskId: prefix, attempt, follow }: ClientMessages['ReadLogs']): Promise<void> {

@@ -8,6 +8,8 @@ import type { Storage } from '../storage/storage.ts'
 export const historyLimits = {
   /** The most characters of any text in a logged event. */
   textCharsMax: 2_048,
+  /** Of transitions that are read at one go, so that a frame can carry them; a task that restarts for ever has more. */
+  readBytesMax: 2 * 1_024 * 1_024,
 } as const
 
 /** Fields that are kept elsewhere (the decision stands with the task) or mean nothing later. */
@@ -19,6 +21,11 @@ export function loggedEvent(event: { readonly type: string }): TaskEvent['event'
     .filter(([name, value]) => !unlogged.has(name) && value !== undefined)
     .map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, historyLimits.textCharsMax) : value])
   return Object.fromEntries(entries) as TaskEvent['event']
+}
+
+export interface TaskHistory {
+  readonly events: TaskEvent[]
+  readonly isWhole: boolean
 }
 
 export class History {
@@ -36,28 +43,27 @@ export class History {
     turn.put(keys.past(event.taskId, event.revision, index), new Uint8Array(0))
   }
 
-  /** Transitions of a task with `after` < revision ≤ `upTo`, oldest first; only the newest `limit` of them. */
-  async of(taskId: string, range: { after?: number; upTo?: number; limit?: number }): Promise<TaskEvent[]> {
+  /**
+   * Transitions of a task with `after` < revision ≤ `upTo`, oldest first; only the newest `limit` of them, and only as
+   * many as `readBytesMax` holds. `isWhole`: none was left out.
+   */
+  async of(taskId: string, range: { after?: number; upTo?: number; limit?: number }): Promise<TaskHistory> {
+    const { after = -1, upTo = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = range
     const prefix = prefixes.past(taskId)
-    const found: string[] = []
-    const scan = this.#storage.scan({
-      gte: prefix,
-      lt: endOf(prefix),
-      reverse: true,
-      ...(range.limit === undefined ? {} : { limit: range.limit }),
-    })
-    for await (const [key] of scan) {
+    const events: TaskEvent[] = []
+    let bytesRead = 0
+    let isWhole = true
+    for await (const [key] of this.#storage.scan({ gte: prefix, lt: endOf(prefix), reverse: true })) {
       const logKey = logKeyOf(key)
       const revision = revisionOf(logKey)
-      if (revision > (range.upTo ?? Number.POSITIVE_INFINITY)) continue
-      if (revision <= (range.after ?? -1)) break
-      found.push(logKey)
-    }
-    const events: TaskEvent[] = []
-    for (const logKey of found.reverse()) {
+      if (revision > upTo) continue
+      if (revision <= after) break
       const bytes = await this.#storage.get(logKey)
+      bytesRead += bytes?.length ?? 0
+      isWhole = events.length < limit && bytesRead <= historyLimits.readBytesMax
+      if (!isWhole) break
       if (bytes !== undefined) events.push(decodeRecord(bytes) as TaskEvent)
     }
-    return events
+    return { events: events.reverse(), isWhole }
   }
 }

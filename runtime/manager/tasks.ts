@@ -267,7 +267,7 @@ export class Tasks {
       spec: masked(spec),
       decision: placement.verdict(taskId, clock.nowMs()) ?? context.decision ?? null,
       attempts: [...context.attempts],
-      events: await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax }),
+      events: (await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax })).events,
       timers: (actor?.timers.stored() ?? []).map(({ event, dueAtMs }) => ({ event: event.type, dueAtMs })),
     }
   }

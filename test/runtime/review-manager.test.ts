@@ -1,10 +1,12 @@
 /** Faults that a review found, each held by the test that showed it. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { noBoundary } from '../../runtime/host/boundary.ts'
 import { Journal } from '../../runtime/host/journal.ts'
 import { keys } from '../../runtime/host/keys.ts'
+import { encodeRecord } from '../../runtime/host/record.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { createMemoryStorage } from '../../runtime/storage/memory.ts'
+import type { StorageOp } from '../../runtime/storage/storage.ts'
 import { Rig, spec, stateOfTask } from './manager-rig.ts'
 
 let rig: Rig
@@ -49,4 +51,60 @@ test('what is committed after the journal was closed is no failure of the store,
   await journal.settled()
   expect({ failures, told }).toEqual({ failures: [], told: ['before'] })
   expect(() => journal.admit()).toThrow(/stopping/)
+})
+
+describe('a task with a longer history than a frame can carry', () => {
+  const large = (revision: number) => encodeRecord({ ...eventOf(revision), note: 'x'.repeat(100_000) })
+  const eventOf = (revision: number) => ({
+    ...{ revision, taskId: 'a', atMs: 1, from: 'Running', to: 'Running', attempt: 1 },
+    event: { type: 'Unplaceable' },
+  })
+
+  async function subscribe(from: 'snapshot' | { logId: string; revision: number }) {
+    const client = await rig.client()
+    const heard: string[] = []
+    const ends: string[] = []
+    const snapshots: number[] = []
+    client.subscribe(
+      { topic: 'events', taskId: 'a', from },
+      {
+        onSnapshot: ({ events = [] }) => {
+          heard.push('snapshot')
+          snapshots.push(...events.map(({ revision }) => revision))
+        },
+        onDelta: () => heard.push('delta'),
+        onReset: () => heard.push('reset'),
+        onEnd: (error) => ends.push(error.code),
+      },
+    )
+    await rig.settle()
+    return { heard, ends, snapshots }
+  }
+
+  beforeEach(async () => {
+    const client = await rig.client()
+    await client.submit('a', spec())
+    const ops: StorageOp[] = []
+    for (let revision = 100; revision < 150; revision += 1) {
+      ops.push({ type: 'put', key: keys.log(revision, 0), value: large(revision) })
+      ops.push({ type: 'put', key: keys.past('a', revision, 0), value: new Uint8Array(0) })
+    }
+    await rig.disk.memory.batch(ops, { sync: true, epoch: 1 })
+    await rig.restart()
+  })
+
+  test('tells a new subscriber its newest part', async () => {
+    const { heard, ends, snapshots } = await subscribe('snapshot')
+    expect({ heard, ends }).toEqual({ heard: ['snapshot'], ends: [] })
+    expect(snapshots.at(-1)).toBeGreaterThanOrEqual(149)
+    expect(snapshots.length).toBeGreaterThan(10)
+    expect(snapshots).not.toContain(100)
+  })
+
+  test('resets one that resumes from before that part, and resumes one from within', async () => {
+    const client = await rig.client()
+    const { logId } = client.welcome
+    expect((await subscribe({ logId, revision: 99 })).heard).toEqual(['reset', 'snapshot'])
+    expect((await subscribe({ logId, revision: 145 })).heard).not.toContain('reset')
+  })
 })
