@@ -25,6 +25,7 @@ import { DesiredAttempt, managerMessages, workerMessages } from '../../actors/pr
 import { sessionLimits } from '../../actors/session.ts'
 import { journalLimits } from '../../runtime/host/journal.ts'
 import { doorLimits } from '../../runtime/manager/door.ts'
+import { historyLimits } from '../../runtime/manager/history.ts'
 import { livenessDefaults } from '../../runtime/manager/liveness.ts'
 import { workerLimits } from '../../runtime/manager/workers.ts'
 import { heartbeatLimits } from '../../runtime/worker/heartbeat.ts'
@@ -104,6 +105,7 @@ test('the limits are those of the code', () => {
 
 test('times and defaults in the text are those of the code', () => {
   const { heartbeatMs, suspectMs, leaseMs } = livenessDefaults
+  expect(page).toContain(`the newest ${historyLimits.readBytesMax / 2 ** 20} MiB`)
   const grouped = (value: number) => value.toLocaleString('en-US')
   expect(page).toContain(`\`heartbeatMs\` (${grouped(heartbeatMs)}), ±${heartbeatLimits.jitter * 100} %`)
   expect(page).toContain(`\`Suspect\` ${grouped(suspectMs)} ms`)
