@@ -75,6 +75,8 @@ export class ActorHost {
   readonly #mailboxes = new Mailboxes()
   #draining = false
   #turning = false
+  /** Whether the turn that is being made has stepped anything yet. */
+  #hasStepped = false
 
   constructor(options: ActorHostOptions) {
     this.#options = options
@@ -103,11 +105,16 @@ export class ActorHost {
   run<T>(body: (turn: Turn) => T): T {
     if (this.#turning) throw new Error('a turn within a turn; tell the actor instead')
     this.#turning = true
+    this.#hasStepped = false
     try {
       const turn = this.#newTurn()
       const result = body(turn)
       this.#finish(turn)
       return result
+    } catch (error) {
+      // Memory is ahead of the disk now, and there is no way back to where they agreed but to start again.
+      if (this.#hasStepped) this.#options.journal.abandon(error as Error)
+      throw error
     } finally {
       this.#turning = false
     }
@@ -118,6 +125,7 @@ export class ActorHost {
     if (this.actors.has(address)) throw new Error(`${address} is taken`)
     const first = initialStep(kinds[kind].machine, input)
     const actor = this.#hold(address, kind, first.snapshot)
+    this.#hasStepped = true
     this.#stepped(turn, actor, undefined, { type: 'Created' }, first)
     return actor
   }
@@ -201,6 +209,7 @@ export class ActorHost {
       this.redundant += 1
       return
     }
+    this.#hasStepped = true
     actor.snapshot = result.snapshot
     this.#stepped(turn, actor, before, letter.event, result)
   }

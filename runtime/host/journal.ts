@@ -164,6 +164,11 @@ export class Journal {
     }
   }
 
+  /** What is in memory can no longer be stored: as after a flush that failed, the process must end and recover. */
+  abandon(error: Error): void {
+    if (!this.#failed) this.#fail(error)
+  }
+
   #fail(error: Error): void {
     this.#failed = true
     this.#waiting = []

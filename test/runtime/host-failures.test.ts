@@ -205,3 +205,42 @@ test('an effect that nobody carries out is told of by its name', async () => {
   await settle()
   expect(world.errors[0]).toContain('no part of this process carries out \\"dial\\"')
 })
+
+describe('a defect in a turn', () => {
+  test('before anything was stepped it is the caller’s alone', async () => {
+    const world = disk()
+    expect(() =>
+      world.host.run(() => {
+        throw new Error('not yet')
+      }),
+    ).toThrow('not yet')
+    world.task('t')
+    await settle()
+    expect([world.failures.length, world.stored('task/t')?.path]).toEqual([0, 'Pending.Queued'])
+  })
+
+  test('after a step it ends the process: memory is ahead of the disk, and nobody hears of it', async () => {
+    const world = disk()
+    world.task('t')
+    await settle()
+    expect(() =>
+      world.host.run((turn) => {
+        turn.tell('task/t', placed())
+        turn.finally(() => world.heard.push('finally'))
+        world.host.create(turn, 'task/u', 'task', {
+          taskId: 'u',
+          spec: { driver: 'process', command: ['true'] },
+          atMs: 1,
+        })
+        throw new Error('a defect')
+      }),
+    ).toThrow('a defect')
+    await settle()
+    expect(world.failures).toHaveLength(1)
+    expect([world.heard, world.stored('task/t')?.path, world.stored('task/u')]).toEqual([
+      [],
+      'Pending.Queued',
+      undefined,
+    ])
+  })
+})
