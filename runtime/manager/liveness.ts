@@ -39,8 +39,10 @@ export class Liveness {
     this.#options = options
   }
 
+  /** Begins to watch. Until now nobody could be heard, however long that took, so every lease begins here. */
   start(): void {
     this.#checkedMs = this.#options.clock.uptimeMs()
+    for (const lease of this.#leases.values()) lease.heardMs = this.#checkedMs
     this.#schedule()
   }
 
