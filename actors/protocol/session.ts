@@ -55,7 +55,7 @@ export const workerMessages = {
     incarnation: Type.String({ minLength: 1, maxLength: 64 }),
     highestEpoch: Epoch,
     node: NodeRegistration,
-    /** The newest status of every attempt it holds. */
+    /** The newest status of every attempt it holds and that has not ended; of ended ones only as many as fit, the rest follows. */
     attempts: Type.Array(AttemptStatus),
   }),
   /** `seq` counts up from 1 within a session. */

@@ -1,12 +1,12 @@
 /**
- * What is reported of the attempts: the newest status of each that is durable. All of them go with every Hello, so that
- * a cut loses nothing; within a session each change goes once, those of one moment together.
+ * What is reported of the attempts: the newest status of each that is durable. All of them go with or right after every
+ * Hello, so that a cut loses nothing; within a session each change goes once, those of one moment together.
  */
 import { type AttemptKey, type AttemptStatus, attemptName } from '../../actors/model.ts'
 
 export const statusLimits = {
-  /** Statuses in one message. */
-  statusesMax: 1_000,
+  /** Statuses in one message, and ends in a Hello: with a long reason each they still fit a frame. */
+  statusesMax: 250,
 } as const
 
 export interface StatusesOptions {
@@ -17,7 +17,7 @@ export class Statuses {
   readonly #options: StatusesOptions
   readonly #newest = new Map<string, AttemptStatus>()
   /** The `seq` that this session's manager was told of each. */
-  #sent = new Map<string, number>()
+  readonly #sent = new Map<string, number>()
   readonly #changed = new Set<string>()
   #open = false
   #scheduled = false
@@ -47,12 +47,26 @@ export class Statuses {
     this.#sent.delete(name)
   }
 
-  /** All of them, for a Hello that is sent now. */
+  /**
+   * What the Hello says that is sent now: all that have not ended, and of the others as many as a frame is sure to carry.
+   * The rest follows as soon as the Hello was taken.
+   */
   greet(): AttemptStatus[] {
     this.#open = false
     this.#changed.clear()
-    this.#sent = new Map([...this.#newest].map(([name, { seq }]) => [name, seq]))
-    return [...this.#newest.values()]
+    this.#sent.clear()
+    const greeted: AttemptStatus[] = []
+    let ends = 0
+    for (const [name, status] of this.#newest) {
+      if (status.end !== undefined) ends += 1
+      if (status.end !== undefined && ends > statusLimits.statusesMax) {
+        this.#changed.add(name)
+      } else {
+        this.#sent.set(name, status.seq)
+        greeted.push(status)
+      }
+    }
+    return greeted
   }
 
   /** The manager has taken the Hello; what changed since follows. */
