@@ -121,8 +121,9 @@ export class Book {
       return
     }
     this.#queueSeq += 1
-    const { driver, reserved, constraints } = context
-    this.#options.placement.enqueue(context.taskId, { driver, reserved, constraints }, this.#queueSeq)
+    const { driver, reserved, constraints, why } = context
+    const ask = { driver, reserved, constraints }
+    this.#options.placement.enqueue(context.taskId, ask, this.#queueSeq, why !== undefined)
   }
 
   #moveOnNodes(before: OpenAttempt | undefined, after: OpenAttempt | undefined, stepped: Stepped, turn: Turn): void {

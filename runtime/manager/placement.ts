@@ -108,14 +108,17 @@ export class Placement<State = unknown> {
     return this.#capacity.attemptsOn(nodeId)
   }
 
-  /** Has a task wait. `seq` is its place: the lower one first. Once more for the same task: the newer call counts. */
-  enqueue(taskId: string, ask: Ask, seq: number): void {
+  /**
+   * Has a task wait. `seq` is its place: the lower one first. Once more for the same task: the newer call counts. `told`:
+   * it knows of a refusal already, from before a restart.
+   */
+  enqueue(taskId: string, ask: Ask, seq: number, told = false): void {
     this.dequeue(taskId)
     const group = this.#groupOf(ask)
     const entry: Entry = { taskId, seq, group }
     this.#entries.set(taskId, entry)
     this.#reorder(group, () => group.waiting.push(entry))
-    group.untold.add(entry)
+    if (!told) group.untold.add(entry)
   }
 
   /** Has a task wait no longer; also takes back a pick that was not reserved. Unknown: nothing happens. */
