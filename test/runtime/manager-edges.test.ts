@@ -112,23 +112,3 @@ test('both subprotocols carry the same answers', async () => {
   expect(answers[0]).toEqual(answers[1])
   expect(answers[0]).toHaveLength(3)
 })
-
-test('a history that no frame can carry ends its subscription with a reason, and costs nothing else', async () => {
-  rig.roll = 0
-  await client.submit('a', spec({ restart: { policy: 'always' } }))
-  const message = 'x'.repeat(4_000)
-  for (let attempt = 1; attempt <= 2_200; attempt += 1) {
-    const end = { kind: 'startFailed', code: 'start-failed', message, retryable: true } as const
-    worker.report(`a.${attempt}`, { endedAtMs: 1, end })
-    await rig.settle()
-    await rig.clock.advance(0)
-  }
-  const ended: string[] = []
-  client.subscribe(
-    { topic: 'events', taskId: 'a', from: 'snapshot' },
-    { onEnd: ({ code }) => ended.push(code), onSnapshot: () => ended.push('snapshot') },
-  )
-  await rig.settle()
-  expect(ended).toEqual(['Overloaded'])
-  expect((await client.explain('a')).events).toHaveLength(50)
-})
