@@ -138,6 +138,17 @@ export class Customer {
     for (const { taskId } of this.#options.orders) await this.#ask(taskId)
   }
 
+  /** To be called when all is over: every node is there, and nothing is held on it. Resolves when it was asked. */
+  async audit(): Promise<void> {
+    const { world } = this.#options
+    const { items } = await this.#persist((client) => client.nodes())
+    for (const { name, state, tasks, reserved } of items) {
+      if (state === 'Ready' && tasks === 0 && reserved.cpus === 0 && reserved.memoryBytes === 0) continue
+      const how = `${name} is ${state}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
+      world.violated('nothing is left behind', how)
+    }
+  }
+
   #until(atMs: number): Promise<void> {
     const { life, world } = this.#options
     return life.sleep(Math.max(0, atMs - world.timeline.nowMs))

@@ -18,6 +18,8 @@ export const runTimes = {
   convergeMs: 300_000,
   /** What was at rest must stay at rest for so long. */
   restMs: 3_000,
+  /** A question is answered within this when nothing is wrong any more. */
+  auditMs: 30_000,
 } as const
 
 export interface RunOptions {
@@ -71,6 +73,17 @@ async function converge(world: World, cluster: Cluster, chaos: Chaos): Promise<v
   if (world.violations.length > 0) return
   await timeline.runUntil(timeline.nowMs + runTimes.restMs)
   for (const unrest of cluster.unrest()) world.violated('everything converges', unrest)
+  if (world.violations.length === 0) await audit(world, cluster)
+}
+
+async function audit(world: World, cluster: Cluster): Promise<void> {
+  let asked = false
+  void cluster.customers[0]?.audit().finally(() => {
+    asked = true
+  })
+  const { timeline } = world
+  if (await timeline.runUntil(timeline.nowMs + runTimes.auditMs, () => asked)) return
+  world.violated('a client is answered', 'nobody answered when all was over')
 }
 
 function judge(world: World, cluster: Cluster): void {
