@@ -170,13 +170,7 @@ export class ManagerHost {
     }
     const workers: Workers = new Workers({ ...shared, ...times, identity: office })
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
-    outputs.onIdle = (taskId) => {
-      // A reader that begins to wait after the last news would wait for ever.
-      tasks.view(taskId).then(
-        (view) => journal.afterAll(() => outputs.onNews(view)),
-        (error: Error) => logger.warn(`readers of ${taskId} wait in vain`, { error: error.message }),
-      )
-    }
+    outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const { clusterId, logId } = office
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
@@ -187,6 +181,18 @@ export class ManagerHost {
       logger,
     })
     return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, workers, door }
+  }
+
+  /** A reader of output that begins to wait after the last news of its task would wait for ever. */
+  async #informReaders(taskId: string, tasks: Tasks): Promise<void> {
+    const { journal, outputs } = this.#parts as Parts
+    try {
+      const view = await tasks.view(taskId)
+      journal.afterAll(() => outputs.onNews(view))
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#options.logger.warn(`readers of the output of ${taskId} wait in vain`, { error: reason })
+    }
   }
 
   #lifecycle() {
