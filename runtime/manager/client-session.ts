@@ -43,16 +43,23 @@ interface Stream {
   reader: OutputReader | undefined
 }
 
+export const clientSessionLimits = {
+  /** Requests of one connection that may wait for their replies; past it the connection is read no further. */
+  unansweredMax: 1_024,
+} as const
+
 export class ClientSession {
   readonly #parts: ClientParts
   readonly #door: Door
   readonly #channel: Channel<ClientReply>
   /** By the request that began it. */
   readonly #streams = new Map<number, Stream>()
-  /** Requests that have no reply yet. */
+  /** Requests that have no reply yet, by their numbers, and how many there are: a client may use a number twice. */
   readonly #unanswered = new Set<number>()
+  #underWay = 0
   /** Set while it takes no more requests; called when the last one was answered. */
   #onDrained: (() => void) | undefined
+  #isPaused = false
 
   constructor(connection: Connection, door: Door, parts: ClientParts) {
     this.#parts = parts
@@ -78,7 +85,7 @@ export class ClientSession {
   async drain(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#onDrained = resolve
-      if (this.#unanswered.size === 0) resolve()
+      if (this.#underWay === 0) resolve()
     })
   }
 
@@ -93,6 +100,9 @@ export class ClientSession {
   take(frame: unknown): void {
     const messages = this.#channel.read(frame, this.#door, false)
     for (const message of messages ?? []) this.#onMessage(message as ClientMessage)
+    if (this.#isPaused || this.#underWay <= clientSessionLimits.unansweredMax) return
+    this.#isPaused = true
+    this.#channel.connection.pause()
   }
 
   #onMessage(message: ClientMessage): void {
@@ -106,6 +116,7 @@ export class ClientSession {
     } else {
       const { req } = message
       this.#unanswered.add(req)
+      this.#underWay += 1
       this.#answer(message)
         .catch((error: unknown) => this.#fail(req, error))
         .finally(() => this.#answered(req))
@@ -114,7 +125,11 @@ export class ClientSession {
 
   #answered(req: number): void {
     this.#unanswered.delete(req)
-    if (this.#unanswered.size === 0) this.#onDrained?.()
+    this.#underWay -= 1
+    if (this.#underWay === 0) this.#onDrained?.()
+    if (!this.#isPaused || this.#underWay > clientSessionLimits.unansweredMax / 2) return
+    this.#isPaused = false
+    this.#channel.connection.resume()
   }
 
   #fail(req: number, error: unknown): void {

@@ -5,9 +5,10 @@ import { Journal } from '../../runtime/host/journal.ts'
 import { keys } from '../../runtime/host/keys.ts'
 import { encodeRecord } from '../../runtime/host/record.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import { clientSessionLimits } from '../../runtime/manager/client-session.ts'
 import { createMemoryStorage } from '../../runtime/storage/memory.ts'
 import type { StorageOp } from '../../runtime/storage/storage.ts'
-import { Rig, spec, stateOfTask } from './manager-rig.ts'
+import { Rig, spec, stateOfTask, token } from './manager-rig.ts'
 
 let rig: Rig
 
@@ -107,4 +108,28 @@ describe('a task with a longer history than a frame can carry', () => {
     expect((await subscribe({ logId, revision: 99 })).heard).toEqual(['reset', 'snapshot'])
     expect((await subscribe({ logId, revision: 145 })).heard).not.toContain('reset')
   })
+})
+
+test('a client that asks faster than it is answered is read no further, and is answered in the end', async () => {
+  const busy = await rig.client()
+  const raw = await rig.raw()
+  raw.connection.send({ m: [{ type: 'ClientHello', version: '1', token }] })
+  await rig.settle()
+  rig.disk.writes.hold()
+  void busy.submit('a', spec())
+  await rig.settle()
+  const perFrame = 100
+  const frames = (3 * clientSessionLimits.unansweredMax) / perFrame
+  let asked = 0
+  for (let frame = 0; frame < frames; frame += 1) {
+    const queries = [...Array(perFrame).keys()].map((at) => ({ type: 'QueryNodes', req: asked + at }))
+    asked += perFrame
+    raw.connection.send({ m: queries })
+  }
+  await rig.settle()
+  expect(raw.connection.bufferedBytes).toBeGreaterThan(0)
+  rig.disk.writes.release()
+  await rig.settle()
+  expect(raw.connection.bufferedBytes).toBe(0)
+  expect(raw.received.filter(({ type }) => type === 'Nodes')).toHaveLength(asked)
 })
