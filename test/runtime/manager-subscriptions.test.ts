@@ -214,6 +214,26 @@ test('after Unsubscribe nothing of the stream is told, and another stream goes o
   expect(end.received.map(({ type, req }) => `${type} ${req}`)).toEqual(['Snapshot 1', 'Snapshot 2', 'Ok 3', 'Delta 2'])
 })
 
+test('what the snapshot holds already is not told again as a delta', async () => {
+  await client.submit('a', spec())
+  await rig.settle()
+  const end = await rawClient()
+  rig.disk.writes.hold()
+  worker.report('a.1', { pullingAtMs: 1 })
+  await rig.settle()
+  end.connection.send({ m: [subscribe(1, 'a'), { ...subscribe(2, 'a'), topic: 'tasks' }] })
+  await rig.settle()
+  rig.disk.writes.release()
+  await rig.settle()
+  worker.started('a.1')
+  await rig.settle()
+  const told = (req: number) => end.received.filter((message) => message.req === req).map(({ type }) => type)
+  expect([told(1), told(2)]).toEqual([
+    ['Snapshot', 'Delta'],
+    ['Snapshot', 'Delta'],
+  ])
+})
+
 test('an Unsubscribe that overtakes the reading of the past ends the stream all the same', async () => {
   await client.submit('abc', spec())
   const end = await rawClient()
