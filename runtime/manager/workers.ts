@@ -249,12 +249,13 @@ export class Workers {
     try {
       this.#options.journal.admit()
     } catch {
-      // The disk is behind: this worker is read again once it has caught up. It sends what was not acknowledged again.
+      // The disk is behind: this worker is read again once all is stored that was there before it. Not later: while there
+      // is always something to store its heartbeats would never be heard.
       const { connection } = session.channel
       connection.pause()
-      void this.#options.journal.settled().then(() => {
+      this.#options.journal.afterAll(() => {
         connection.resume()
-        if (!this.#options.journal.failed) this.#take(session, statuses)
+        this.#take(session, statuses)
       })
       return
     }
