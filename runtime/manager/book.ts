@@ -63,7 +63,8 @@ export class Book {
     // A pick is reserved before it leaves the queue, so that placement can hold it to its word.
     this.#moveOnNodes(before.open, after.open, stepped, turn)
     this.#moveInQueue(context, before, after)
-    if (stepped.event.type === 'Recovered') return
+    // Recovering changes nothing, unless the machine threw at it: that is the task's end, and is told as any other.
+    if (stepped.event.type === 'Recovered' && !after.final) return
     const revision = turn.revision()
     const event: TaskEvent = {
       revision,
