@@ -54,8 +54,8 @@ export const clientMessages = {
     graceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
   }),
   /**
-   * Reply: `Tasks`. `ids` are prefixes, each must be clear; `recent`: what is live and the last 50 that ended;
-   * `all`: a page of everything in order of id, after `after`.
+   * Reply: `Tasks`. `ids` are prefixes, each must be clear; otherwise a page in order of id, after `after`, of what is
+   * live and the last 50 that ended (`recent`, the default), or of everything (`all`).
    */
   QueryTasks: Type.Object({
     type: Type.Literal('QueryTasks'),

@@ -211,18 +211,11 @@ export class ClientSession {
       const items: TaskView[] = []
       for (const id of ids) items.push(await tasks.view(await tasks.resolve(id)))
       await this.#reply({ type: 'Tasks', req, revision, items })
-    } else if (scope === 'all') {
-      const page = await tasks.page(after, limit ?? clientLimits.pageItemsMax)
-      await this.#reply({ type: 'Tasks', req, revision, ...page })
-    } else {
-      await this.#sendRecent(req, revision)
+      return
     }
-  }
-
-  /** More live tasks than a page has are left to the scope `all`. */
-  async #sendRecent(req: number, revision: number): Promise<void> {
-    const items = await this.#parts.tasks.recent()
-    await this.#reply({ type: 'Tasks', req, revision, items })
+    const most = limit ?? clientLimits.pageItemsMax
+    const page = scope === 'all' ? await tasks.page(after, most) : await tasks.recent(after, most)
+    await this.#reply({ type: 'Tasks', req, revision, ...page })
   }
 
   /** The stream has its place from the beginning, so that what ends it finds it even before its source is found. */

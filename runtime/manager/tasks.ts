@@ -23,11 +23,19 @@ import type { Placement } from './placement.ts'
 export const taskQueryLimits = {
   /** Final tasks in the scope `recent`. */
   recentFinalMax: 50,
+  /** Bytes of a page, roughly; a frame takes four times as many. */
+  pageBytesMax: 1_024 * 1_024,
   /** Transitions in an explanation. */
   explainedEventsMax: 50,
   /** Ids named in the refusal of a prefix that fits several. */
   ambiguousNamedMax: 5,
 } as const
+
+export interface Page {
+  readonly items: TaskView[]
+  /** There may be more after this id. */
+  readonly next?: string
+}
 
 export interface TasksOptions {
   readonly storage: Storage
@@ -175,10 +183,17 @@ export class Tasks {
   /** Where a task stands. Throws `NotFound`, or `Internal` for a record that cannot be read. */
   async view(taskId: string): Promise<TaskView> {
     const actor = this.#actor(taskId)
-    if (actor !== undefined) return viewOf(actor.snapshot, actor.revision)
+    if (actor !== undefined) return this.#live(taskId, actor)
     const bytes = await this.#options.storage.get(keys.task(taskId))
     if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
     return this.#stored(taskId, bytes)
+  }
+
+  /** Why it waits is told as it is now: what was recorded is from when it began to. */
+  #live(taskId: string, actor: HostedActor): TaskView {
+    const view = viewOf(actor.snapshot, actor.revision)
+    const why = this.#options.placement.verdict(taskId, this.#options.clock.nowMs())?.why
+    return why === undefined ? view : { ...view, reason: why }
   }
 
   /** A task that memory speaks for: its record, if there is one, may be behind. */
@@ -199,24 +214,19 @@ export class Tasks {
     }
   }
 
-  /** What is live, and the last that ended, newest first. */
-  async recent(): Promise<TaskView[]> {
-    const live = [...this.#options.host.actors.values(), ...this.#options.book.ending.values()]
-      .filter((actor) => actor.kind === 'task')
-      .map((actor) => viewOf(actor.snapshot, actor.revision))
-    const scan = this.#options.storage.scan({
-      gte: prefixes.final,
-      lt: endOf(prefixes.final),
-      reverse: true,
-      limit: taskQueryLimits.recentFinalMax,
-    })
-    const ended: TaskView[] = []
-    for await (const [key] of scan) {
-      const view = await this.#listed(key.slice(key.lastIndexOf('/') + 1))
-      if (view !== undefined) ended.push(view)
+  /** A page of what is live and the last that ended, in the order of their ids. */
+  async recent(after: string | undefined, limit: number): Promise<Page> {
+    const { host, book, storage } = this.#options
+    const ids = new Set<string>()
+    for (const { address, kind } of [...host.actors.values(), ...book.ending.values()]) {
+      if (kind === 'task') ids.add(address.slice(prefixes.task.length))
     }
-    const seen = new Set(live.map(({ id }) => id))
-    return [...live, ...ended.filter(({ id }) => !seen.has(id))].sort((a, b) => b.createdAtMs - a.createdAtMs)
+    const limits = { reverse: true, limit: taskQueryLimits.recentFinalMax }
+    for await (const [key] of storage.scan({ gte: prefixes.final, lt: endOf(prefixes.final), ...limits })) {
+      ids.add(key.slice(key.lastIndexOf('/') + 1))
+    }
+    const later = [...ids].filter((id) => after === undefined || id > after)
+    return this.#page(later.sort(), limit)
   }
 
   /** As `view`, for a list: a record that cannot be read is left out. It was named when the manager started. */
@@ -230,19 +240,27 @@ export class Tasks {
   }
 
   /** A page of all tasks in the order of their ids. */
-  async page(after: string | undefined, limit: number): Promise<{ items: TaskView[]; next?: string }> {
-    const items: TaskView[] = []
-    const { storage } = this.#options
+  async page(after: string | undefined, limit: number): Promise<Page> {
     const from = after === undefined ? { gte: prefixes.task } : { gt: keys.task(after) }
     const ids: string[] = []
-    for await (const [key] of storage.scan({ ...from, lt: endOf(prefixes.task), limit })) {
-      const taskId = key.slice(prefixes.task.length)
+    // One more than fits tells whether there is a next page.
+    const scan = this.#options.storage.scan({ ...from, lt: endOf(prefixes.task), limit: limit + 1 })
+    for await (const [key] of scan) ids.push(key.slice(prefixes.task.length))
+    return this.#page(ids, limit)
+  }
+
+  /** The first of these tasks, as many as `limit` and a frame allow. */
+  async #page(ids: readonly string[], limit: number): Promise<Page> {
+    const items: TaskView[] = []
+    let bytes = 0
+    for (const [at, taskId] of ids.entries()) {
+      if (at === limit || bytes > taskQueryLimits.pageBytesMax) return { items, next: ids[at - 1] as string }
       const view = await this.#listed(taskId)
-      ids.push(taskId)
-      if (view !== undefined) items.push(view)
+      if (view === undefined) continue
+      items.push(view)
+      bytes += JSON.stringify(view).length
     }
-    const last = ids.at(-1)
-    return ids.length === limit && last !== undefined ? { items, next: last } : { items }
+    return { items }
   }
 
   async specOf(taskId: string): Promise<TaskSpec | undefined> {
