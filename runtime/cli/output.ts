@@ -16,6 +16,8 @@ export class Output {
   readonly #stderr: TerminalStream
   readonly #colours: boolean
   readonly #gone = new Set<TerminalStream>()
+  /** One wait per stream for all who write: a long table would add listeners for each of its lines. */
+  readonly #full = new Map<TerminalStream, Promise<void>>()
   #writeError: Error | undefined
 
   constructor(stdout: TerminalStream, stderr: TerminalStream, env: Readonly<Record<string, string | undefined>>) {
@@ -50,13 +52,12 @@ export class Output {
   async write(target: 'stdout' | 'stderr', data: Uint8Array | string): Promise<void> {
     const stream = target === 'stdout' ? this.#stdout : this.#stderr
     if (this.#gone.has(stream) || stream.write(data)) return
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        for (const event of ['drain', 'error', 'close']) stream.off(event, done)
-        resolve()
-      }
-      for (const event of ['drain', 'error', 'close']) stream.on(event, done)
-    })
+    let room = this.#full.get(stream)
+    if (!room) {
+      room = settled(stream).then(() => void this.#full.delete(stream))
+      this.#full.set(stream, room)
+    }
+    await room
   }
 
   /** One line of a result. */
@@ -84,4 +85,15 @@ export class Output {
       })
     }
   }
+}
+
+/** Resolves when the stream takes more, or never will. */
+function settled(stream: TerminalStream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      for (const event of ['drain', 'error', 'close']) stream.off(event, done)
+      resolve()
+    }
+    for (const event of ['drain', 'error', 'close']) stream.on(event, done)
+  })
 }
