@@ -9,6 +9,7 @@ import { formatAge, formatDuration } from './duration.ts'
 import { eventText } from './event-line.ts'
 import { formatSize } from './size.ts'
 import { printable, tableLines } from './table.ts'
+import { taskReference } from './task-id.ts'
 import { detailOf } from './task-row.ts'
 
 type Explanation = ClientReplies['Explanation']
@@ -22,7 +23,7 @@ export function buildExplain(cli: Cli): Command {
     'explain',
     'Says why a task is where it is: nodes considered, attempts, timers, last events.',
   )
-    .argument('<id>', 'the task; its id may be cut to a beginning that is clear')
+    .argument('<id>', 'the task; its id may be cut to a beginning that is clear', taskReference)
     .option('--json', 'one JSON object')
   return withConnection(command).action(async (id: string, flags: ExplainFlags) => {
     const explanation = await withClient(cli, flags, (client) => client.explain(id))

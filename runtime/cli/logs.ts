@@ -8,6 +8,7 @@ import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand, parseWhole, parsing } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { exitCodes } from './failure.ts'
+import { taskReference } from './task-id.ts'
 
 interface LogsFlags extends AddressFlags {
   readonly follow?: boolean
@@ -16,7 +17,7 @@ interface LogsFlags extends AddressFlags {
 
 export function buildLogs(cli: Cli): Command {
   const command = newCommand('logs', `Prints a task's output: its stdout on stdout, its stderr on stderr.`)
-    .argument('<id>', 'the task; its id may be cut to a beginning that is clear')
+    .argument('<id>', 'the task; its id may be cut to a beginning that is clear', taskReference)
     .option('-f, --follow', 'go on until the task has ended, through all its attempts')
     .option('--attempt <number>', 'of this attempt only (default: the newest)', parsing(parseAttempt))
   return withConnection(command).action(async (prefix: string, flags: LogsFlags) => {

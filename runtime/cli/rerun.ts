@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand, parsing } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
-import { parseTaskId } from './task-id.ts'
+import { parseTaskId, taskReference } from './task-id.ts'
 
 interface RerunFlags extends AddressFlags {
   readonly id?: string
@@ -11,7 +11,7 @@ interface RerunFlags extends AddressFlags {
 
 export function buildRerun(cli: Cli): Command {
   const command = newCommand('rerun', `Runs a task that has ended again, as a new task, and prints the new one's id.`)
-    .argument('<id>', 'the task; its id may be cut to a beginning that is clear')
+    .argument('<id>', 'the task; its id may be cut to a beginning that is clear', taskReference)
     .option('--id <id>', 'the id of the new task (default: random)', parsing(parseTaskId))
   return withConnection(command).action(async (id: string, flags: RerunFlags) => {
     const newTaskId = flags.id ?? cli.io.random.id(12)

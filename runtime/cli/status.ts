@@ -6,6 +6,7 @@ import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { tableLines } from './table.ts'
+import { taskReferences } from './task-id.ts'
 import { taskColumns, taskJson } from './task-row.ts'
 
 interface StatusFlags extends AddressFlags {
@@ -15,7 +16,7 @@ interface StatusFlags extends AddressFlags {
 
 export function buildStatus(cli: Cli): Command {
   const command = newCommand('status', 'Lists what is live and the last 50 tasks that ended, newest first.')
-    .argument('[id...]', 'only these tasks; an id may be cut to a beginning that is clear')
+    .argument('[id...]', 'only these tasks; an id may be cut to a beginning that is clear', taskReferences)
     .option('-a, --all', 'every task the manager remembers')
     .option('--json', 'one JSON array')
   return withConnection(command).action(async (ids: string[], flags: StatusFlags) => {

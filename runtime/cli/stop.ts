@@ -5,6 +5,7 @@ import { type Cli, newCommand, parsing } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { parseDuration } from './duration.ts'
 import { exitCodeOf } from './failure.ts'
+import { taskReferences } from './task-id.ts'
 
 interface StopFlags extends AddressFlags {
   readonly stopTimeout?: number
@@ -15,7 +16,7 @@ export function buildStop(cli: Cli): Command {
     'stop',
     'Asks tasks to end, and prints the id of each once that is stored; "troupe wait" waits for the end.',
   )
-    .argument('<id...>', 'tasks; an id may be cut to a beginning that is clear')
+    .argument('<id...>', 'tasks; an id may be cut to a beginning that is clear', taskReferences)
     .option(
       '-t, --stop-timeout <duration>',
       `between TERM and KILL, instead of the task's own; 0 kills at once`,

@@ -6,6 +6,7 @@ import { type Cli, newCommand, parsing } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { parseDuration } from './duration.ts'
 import { exitCodeOfTask, exitCodes, Failure, taskExitCodesHelp } from './failure.ts'
+import { taskReferences } from './task-id.ts'
 import { summaryOf } from './task-row.ts'
 
 interface WaitFlags extends AddressFlags {
@@ -14,7 +15,7 @@ interface WaitFlags extends AddressFlags {
 
 export function buildWait(cli: Cli): Command {
   const command = newCommand('wait', 'Waits until tasks have ended, and exits with the code of the first that failed.')
-    .argument('<id...>', 'tasks; an id may be cut to a beginning that is clear')
+    .argument('<id...>', 'tasks; an id may be cut to a beginning that is clear', taskReferences)
     .option('-t, --timeout <duration>', 'exit with 124 if it takes longer; the tasks go on', parsing(parseDuration))
     .addHelpText('after', taskExitCodesHelp)
   return withConnection(command).action(async (prefixes: string[], flags: WaitFlags) => {
