@@ -25,15 +25,15 @@ export function detailOf(task: TaskView): string {
 
 export const taskColumns = (nowMs: number, output: Output): readonly Column<TaskView>[] => [
   { title: 'ID', text: (task) => task.id },
-  { title: 'NAME', text: (task) => task.name },
+  { title: 'NAME', text: (task) => task.name, spare: 1 },
   {
     title: 'STATE',
     text: (task) => task.state,
     paint: (text, task) => output.paint(colours[task.state], text),
   },
-  { title: 'DRIVER', text: (task) => task.driver },
-  { title: 'NODE', text: (task) => task.node ?? '-' },
-  { title: 'ATTEMPT', text: (task) => String(task.attempt) },
+  { title: 'DRIVER', text: (task) => task.driver, spare: 4 },
+  { title: 'NODE', text: (task) => task.node ?? '-', spare: 2 },
+  { title: 'ATTEMPT', text: (task) => String(task.attempt), spare: 3 },
   { title: 'AGE', text: (task) => formatAge(nowMs - task.createdAtMs) },
   { title: 'DETAIL', text: detailOf },
 ]

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import { findTarget, parseAddress, parseListen } from '../../runtime/cli/address.ts'
@@ -9,6 +10,7 @@ import { createConsoleLogger } from '../../runtime/cli/console-logger.ts'
 import { formatAge, formatDuration, parseDuration } from '../../runtime/cli/duration.ts'
 import { exitCodeOf, exitCodeOfTask, Failure, UsageError } from '../../runtime/cli/failure.ts'
 import { parseMount } from '../../runtime/cli/mount.ts'
+import { Output } from '../../runtime/cli/output.ts'
 import { formatSize, parseSize } from '../../runtime/cli/size.ts'
 import { closestWord } from '../../runtime/cli/suggest.ts'
 import { tableLines } from '../../runtime/cli/table.ts'
@@ -193,6 +195,44 @@ describe('what is shown', () => {
       'b         a sentence that is much too long',
     ])
     expect(tableLines(shape, rows, 20)[2]).toBe('b         a sentenc…')
+  })
+
+  test('a table counts what a letter takes, and leaves spare columns out of a narrow terminal only', () => {
+    const wide = [
+      { title: 'NAME', text: (row: string[]) => row[0] ?? '' },
+      { title: 'X', text: () => 'x' },
+    ]
+    expect(tableLines(wide, [['漢字'], ['e\u0301'], ['abcd']])).toEqual([
+      'NAME  X',
+      '漢字  x',
+      'e\u0301     x',
+      'abcd  x',
+    ])
+    const detail = 'why it is where it is, at some length'
+    const shape = [
+      { title: 'ID', text: () => 'abc' },
+      { title: 'NAME', text: () => 'nightly', spare: 1 },
+      { title: 'DRIVER', text: () => 'process', spare: 2 },
+      { title: 'DETAIL', text: () => detail },
+    ]
+    expect(tableLines(shape, [[]])[1]).toBe(`abc  nightly  process  ${detail}`)
+    expect(tableLines(shape, [[]], 50)[1]).toBe('abc  nightly  why it is where it is, at some leng…')
+    expect(tableLines(shape, [[]], 40)[1]).toBe('abc  why it is where it is, at some len…')
+    // What fits anyway loses nothing.
+    expect(tableLines(shape.slice(0, 3), [[]], 22)[1]).toBe('abc  nightly  process')
+  })
+
+  test('a pipe that is full is waited for once, however many lines there are', async () => {
+    const stuck = () => new Writable({ highWaterMark: 1, write: () => {} })
+    const [stdout, stderr] = [stuck(), stuck()]
+    const output = new Output(stdout, stderr, {})
+    const before = stdout.listenerCount('drain')
+    for (let at = 0; at < 100; at += 1) output.line('a line')
+    expect(stdout.listenerCount('drain')).toBe(before + 1)
+    const room = output.write('stdout', 'the last')
+    stdout.destroy()
+    await room
+    expect(stdout.listenerCount('drain')).toBe(before)
   })
 
   test('log lines are one line each, without secrets', () => {
