@@ -140,6 +140,8 @@ function openSource(text: string, file: string): Source {
   const at = (line: number, sentence: string) =>
     new UsageError(`${file}:${line}: ${sentence}.`.replace(/([.?])\.$/, '$1'))
   const broken = document.errors[0] ?? document.warnings[0]
+  if (broken?.code === 'MULTIPLE_DOCS')
+    throw at(broken.linePos?.[0].line ?? 1, 'a second document begins; a file holds one task, so make it two files')
   if (broken) throw at(broken.linePos?.[0].line ?? 1, broken.message.split(/ at line \d|\n/)[0] ?? broken.message)
   const fault = (path: Path, sentence: string) => {
     const offset = offsetOf(document, path)

@@ -145,6 +145,7 @@ disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
     ['a wrong id', 'image: x\nid: Not_OK', '2: "id": "Not_OK" is no task id'],
     ['a field of ours', 'image: x\nrerunOf: a', '2: there is no field "rerunOf"'],
     ['broken YAML', 'image: x\ncommand: [a\nname: b', '3: '],
+    ['two documents', 'image: x\n---\nimage: y', '2: a second document begins; a file holds one task'],
     ['a key twice', 'image: x\nname: a\nname: b', '3: Map keys must be unique.'],
     ['a list', '- image: x', '1: a task is a map of fields.'],
     ['nothing', '', '1: the file is empty; it should hold the fields of a task.'],
