@@ -10,6 +10,8 @@ import { runCli } from './program.ts'
  */
 const sameSignalMs = 200
 
+let isHungUp = false
+
 const io: Io = {
   env: process.env,
   cwd: process.cwd(),
@@ -24,6 +26,7 @@ const io: Io = {
       const nowMs = performance.now()
       if (nowMs - lastMs >= sameSignalMs) handler()
       lastMs = nowMs
+      if (name === 'SIGHUP') isHungUp = true
     }
     process.on(name, onSignal)
     return () => process.off(name, onSignal)
@@ -32,5 +35,13 @@ const io: Io = {
   loadRoots: () => import('../open.ts'),
 }
 
+const hadTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
+const exitCode = await runCli(process.argv.slice(2), io)
+if (isHungUp && hadTerminal) {
+  // At its exit Node restores the terminal, and aborts with a native stack trace when that has gone. The signal's own
+  // default ends the process without asking, and tells the starter the same.
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+}
 // Not left to the event loop: a connection that closes slowly must not keep a user waiting.
-process.exit(await runCli(process.argv.slice(2), io))
+process.exit(exitCode)
