@@ -66,6 +66,7 @@ export class Customer {
     const { life, ledger, name, world } = this.#options
     const { taskId, spec } = order
     await this.#until(order.submitAtMs)
+    if (order.isHasty) this.#asking.push(this.#rush(taskId))
     const { existing } = await this.#submit(taskId, spec)
     if (existing) world.sometimes('a submission whose outcome was unknown turned out to be done')
     this.#plan(order)
@@ -77,6 +78,21 @@ export class Customer {
     const view = await watch.final
     world.trace(life.name, `${taskId} is ${view.state}, ${view.outcome}`)
     this.#open.delete(taskId)
+  }
+
+  /** Asks of a task that may not be there yet. Stopped or not, it must come to an end. */
+  async #rush(taskId: string): Promise<void> {
+    const { ledger, life, world } = this.#options
+    await life.sleep(life.dice.roll() * 8)
+    ledger.stopsSent.add(taskId)
+    const unknown = (error: unknown) => {
+      const isUnknown = error instanceof TroupeError && error.code === 'NotFound'
+      const wasAccepted = ledger.acknowledged.has(taskId)
+      if (!isUnknown) throw error
+      if (wasAccepted) world.violated('an acknowledged submission is never lost', `${taskId} was unknown`)
+      world.sometimes('a task was asked for before it was there')
+    }
+    await Promise.all([this.#ask(taskId).catch(unknown), this.#stop(taskId, undefined).catch(unknown)])
   }
 
   /** What is done to it while it lives, or after. */
@@ -124,6 +140,9 @@ export class Customer {
     const options = graceMs === undefined ? {} : { graceMs }
     const { alreadyFinal, task } = await this.#persist((client) => client.stop(taskId, options))
     ledger.show(`${name} stopping`, task)
+    if (alreadyFinal && task.finishedAtMs === null) {
+      world.violated('a final task is shown as final', `${taskId} was too late to stop, and ${task.state}`)
+    }
     world.sometimes(alreadyFinal ? 'a stop came too late' : 'a stop was accepted')
   }
 
@@ -138,15 +157,14 @@ export class Customer {
     for (const { taskId } of this.#options.orders) await this.#ask(taskId)
   }
 
-  /** To be called when all is over: every node is there, and nothing is held on it. Resolves when it was asked. */
-  async audit(): Promise<void> {
-    const { world } = this.#options
+  /** What is wrong with the nodes when all is over: each is to be there, and nothing held on it. */
+  async audit(): Promise<string[]> {
     const { items } = await this.#persist((client) => client.nodes())
-    for (const { name, state, tasks, reserved } of items) {
-      if (state === 'Ready' && tasks === 0 && reserved.cpus === 0 && reserved.memoryBytes === 0) continue
-      const how = `${name} is ${state}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
-      world.violated('nothing is left behind', how)
-    }
+    return items
+      .filter(({ state, tasks, reserved }) => state !== 'Ready' || tasks + reserved.cpus + reserved.memoryBytes > 0)
+      .map(({ name, state, tasks, reserved }) => {
+        return `${name} is ${state}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
+      })
   }
 
   #until(atMs: number): Promise<void> {

@@ -32,6 +32,8 @@ export type Fault =
 export const faultTimes = {
   /** Faults begin within this time, in milliseconds. */
   phaseMs: 45_000,
+  /** Those that are aimed come within this time of something that a client does: while it is under way, or stored. */
+  aimMs: 12,
   /** Longer than a lease, which is 10 s by default. */
   longMs: 16_000,
   /** Longer than a lease and the time after which the orders of a run have a task given up. */
@@ -89,8 +91,11 @@ export interface Sites {
   readonly clients: readonly string[]
 }
 
-/** Each seed owes a crash at one boundary, in turn, so that any row of seeds as long as the list covers all of it. */
-export function planFaults(seed: number, sites: Sites): Fault[] {
+/**
+ * Each seed owes a crash at one boundary, in turn, so that any row of seeds as long as the list covers all of it.
+ * `moments`: when clients do something; faults are aimed at these, for most of the time nothing is under way.
+ */
+export function planFaults(seed: number, sites: Sites, moments: readonly number[]): Fault[] {
   const dice = new Dice(seed, 'faults')
   const owed = [...boundaries.manager.map((b) => ['manager', b]), ...boundaries.worker.map((b) => ['worker', b])]
   const [kind, boundary] = owed[seed % owed.length] as ['manager' | 'worker', Boundary]
@@ -99,7 +104,7 @@ export function planFaults(seed: number, sites: Sites): Fault[] {
     const any = dice.pick(['manager', 'worker'] as const)
     faults.push(...ambushAt(dice, sites, any, dice.pick(boundaries[any])))
   }
-  for (let more = dice.between(3, 9); more > 0; more -= 1) faults.push(anyFault(dice, sites))
+  for (let more = dice.between(3, 9); more > 0; more -= 1) faults.push(anyFault(dice, sites, moments))
   if (dice.chance(0.2)) {
     const atMs = dice.between(8_000, 25_000)
     faults.push({ type: 'crash', site: dice.pick(sites.workers), atMs, forMs: faultTimes.lostMs })
@@ -118,8 +123,9 @@ function ambushAt(dice: Dice, sites: Sites, kind: 'manager' | 'worker', boundary
   return faults
 }
 
-function anyFault(dice: Dice, { manager, workers, clients }: Sites): Fault {
-  const atMs = dice.below(faultTimes.phaseMs)
+function anyFault(dice: Dice, { manager, workers, clients }: Sites, moments: readonly number[]): Fault {
+  const isAimed = moments.length > 0 && dice.chance(0.4)
+  const atMs = isAimed ? dice.pick(moments) + dice.roll() * faultTimes.aimMs : dice.below(faultTimes.phaseMs)
   const host = dice.chance(0.5) ? manager : dice.pick(workers)
   const worker = dice.pick(workers)
   const forMs = dice.chance(0.3) ? dice.between(10_000, faultTimes.longMs) : dice.between(100, 6_000)

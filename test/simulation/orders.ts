@@ -18,7 +18,18 @@ export interface Order {
   readonly conflictAtMs: number | undefined
   /** When its state is asked for. */
   readonly askAtMs: readonly number[]
+  /** It is asked for, and stopped, before anybody has answered its submission. */
+  readonly isHasty: boolean
 }
+
+/** When clients do something. */
+export const momentsOf = (orders: readonly Order[]): number[] =>
+  orders.flatMap(({ submitAtMs, stopAtMs, againAtMs, askAtMs }) => [
+    submitAtMs,
+    ...(stopAtMs === undefined ? [] : [stopAtMs]),
+    ...againAtMs,
+    ...askAtMs,
+  ])
 
 export const orderTimes = {
   /** Submissions come within this time, in milliseconds. */
@@ -44,6 +55,7 @@ function enduring(dice: Dice, client: string): Order {
   const disconnect = { lostAfterMs: dice.between(6_500, 9_000), stopAfterMs: dice.between(100, 500), replace: true }
   return {
     ...order(dice, 'task-enduring', client),
+    isHasty: false,
     script,
     spec: { driver: 'docker', image: 'script', command: commandOf(script), stopGraceMs: 500, disconnect },
     submitAtMs: dice.below(8_000),
@@ -67,7 +79,8 @@ function order(dice: Dice, taskId: string, client: string): Order {
     stopGraceMs: dice.chance(0.3) ? dice.pick([0, 200, 3_000]) : undefined,
     againAtMs: Array.from({ length: dice.below(3) }, soon),
     conflictAtMs: dice.chance(0.2) ? soon() : undefined,
-    askAtMs: Array.from({ length: dice.below(4) }, soon),
+    askAtMs: Array.from({ length: dice.below(6) }, soon),
+    isHasty: dice.chance(0.1),
   }
 }
 

@@ -44,6 +44,9 @@ export const siteTimes = {
 const unexpected = (error: Error): boolean =>
   'code' in error && ['LostHistory', 'Conflict', 'Unauthorized'].includes(String(error.code))
 
+/** What `disk-error` brings about, by the words of disk.ts. */
+const causedByDisk = (error: Error): boolean => /simulated disk/.test(error.message)
+
 export class Site implements Place {
   readonly name: string
   /** `manager`, `worker`: whose boundaries these are. */
@@ -59,6 +62,8 @@ export class Site implements Place {
   #lives = 0
   #life: Life | undefined
   #service: Service | undefined
+  /** The last that was asked to stop. */
+  #stopping: Life | undefined
 
   constructor(world: World, name: string, kind: string, boot: (boot: Boot) => Service) {
     this.#world = world
@@ -100,6 +105,7 @@ export class Site implements Place {
     const service = this.#service
     if (life === undefined || service === undefined) return
     this.#world.trace(life.name, 'is asked to stop')
+    this.#stopping = life
     const ended = (why: string) => {
       if (this.#life === life && life.alive) this.crash(why)
     }
@@ -140,6 +146,9 @@ export class Site implements Place {
     const fail = (error: Error) => {
       if (!life.alive) return
       this.#world.trace(life.name, `fails: ${error.message}`)
+      if (this.#stopping === life && !causedByDisk(error)) {
+        this.#world.violated('an orderly stop is no failure', `${life.name}: ${error.message}`)
+      }
       if (unexpected(error)) this.#world.violated('a worker is not turned away', `${life.name}: ${error.message}`)
       life.post(this.#dice.between(0, siteTimes.failureMsMax), () => this.crash(error.message))
     }
