@@ -83,7 +83,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     host,
     attempts,
     onGap: (have) => session.send({ type: 'DesiredGap', have }),
-    onComplete: () => void recovery.sweep(),
+    onComplete: () => void recovery.lookAll(),
     mayRun: (key) => recovery.mayRun(key),
   })
   const statuses = new Statuses({ send: (reported) => session.send({ type: 'Status', attempts: reported }) })

@@ -15,7 +15,13 @@ import type { Removals } from './removals.ts'
 import type { Retries } from './retries.ts'
 
 /** States in which something was asked of the driver, of which a crash may have lost the answer. */
-const asking = new Set(['Starting', 'Pulling', 'Stopping', 'Removing'])
+const asking = new Set(['Stopping', 'Removing'])
+/**
+ * States in which a start was asked for. What runs was adopted before anybody looks here, so these were never started:
+ * after a crash that may have lasted for long their task can have been given up and have ended elsewhere. They are
+ * started only once the manager of this session has said that it still wants them.
+ */
+const starting = new Set(['Starting', 'Pulling'])
 /** States of an attempt that must exist in its driver. */
 const existing = new Set(['Running', 'Stopping'])
 
@@ -66,19 +72,22 @@ export class Recovery {
     if (listed === undefined) return
     const names = new Set(listed.map(attemptName))
     for (const key of before) if (!names.has(attemptName(key))) this.#lost(driverName, key)
+    const desired = this.#options.desired()
     for (const actor of this.#of(driverName)) {
-      if (asking.has(stateOf(actor))) attempts.tell(contextOf(actor).key, { type: 'Recovered' })
+      const { key } = contextOf(actor)
+      const isWanted = desired.isComplete && desired.wants(key)
+      const asksAgain = asking.has(stateOf(actor)) || (starting.has(stateOf(actor)) && isWanted)
+      if (asksAgain) attempts.tell(key, { type: 'Recovered' })
     }
     this.#sweep(driverName, listed)
   }
 
-  /** Removes, in every driver, what bears this worker's marks and nobody wants. */
-  async sweep(): Promise<void> {
+  /** All that is desired is known: looks into every driver, starts what waited for that, removes what nobody wants. */
+  async lookAll(): Promise<void> {
     const { drivers } = this.#options
     const one = async (driverName: string) => {
       await drivers.ready(driverName)
-      const listed = await this.#list(driverName)
-      if (listed !== undefined) this.#sweep(driverName, listed)
+      await this.look(driverName)
     }
     await Promise.all(drivers.names.map(one))
   }

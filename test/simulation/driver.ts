@@ -29,7 +29,7 @@ export class SimulatedDriver implements Driver {
   readonly #life: Life
   readonly #defects: DriverDefects
   readonly #starting = new Map<string, Promise<void>>()
-  readonly #kills = new Map<string, () => void>()
+  readonly #kills = new Map<string, { readonly killAtMs: number; readonly cancel: () => void }>()
   #scope: DriverScope | undefined
   #listener: (event: DriverEvent) => void = () => {}
   /** When the last event was told, so that none overtakes another. */
@@ -140,9 +140,12 @@ export class SimulatedDriver implements Driver {
 
   #armKill(container: Container, graceMs: number): void {
     const name = attemptName(container.key)
-    this.#kills.get(name)?.()
+    const killAtMs = this.#world.timeline.nowMs + graceMs
+    const earlier = this.#kills.get(name)
+    if (earlier !== undefined && earlier.killAtMs <= killAtMs) return
+    earlier?.cancel()
     const kill = () => void this.#patiently(() => this.#engine.signal(container, 'KILL'))
-    this.#kills.set(name, this.#life.post(graceMs, kill))
+    this.#kills.set(name, { killAtMs, cancel: this.#life.post(graceMs, kill) })
   }
 
   #bound(): DriverScope {
