@@ -1,0 +1,23 @@
+import { describe, expect, test } from 'vitest'
+import { describeFailure } from './report.ts'
+import { runSeed } from './run.ts'
+
+/** Seeds that broke a promise once. Each has been seen to break the code as it was then. */
+const cases = [
+  {
+    seed: 7,
+    was: 'what recovery asked for was dropped, for it moved no state: nothing was started, stopped or removed',
+  },
+  { seed: 10, was: 'a subscription that began while an end was being stored never heard of that end' },
+  { seed: 17, was: 'a task that had ended, and was not stored so yet, was shown as Pending' },
+  { seed: 717, was: 'a restarted worker began an attempt that had been given up, and whose task had ended elsewhere' },
+  { seed: 927, was: 'the same, on its third attempt' },
+  { seed: 942, was: 'the same, after the manager had crashed as well' },
+]
+
+describe('what was broken once stays whole', () => {
+  test.each(cases)('seed $seed: $was', async ({ seed }) => {
+    const report = await runSeed(seed)
+    expect(report.violations.length === 0 ? '' : describeFailure(report)).toBe('')
+  })
+})
