@@ -16,213 +16,22 @@
  * for by effects but derived from the snapshot: `standingOf`. So a crash can neither lose nor double it.
  */
 import { assign, cancel, enqueueActions, raise, setup } from 'xstate'
-import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
-import { reservationOf } from './model.ts'
-import { type Policies, resolvePolicies } from './policies.ts'
+import type { Outcome } from './model.ts'
 import { backOffMs } from './restart.ts'
-import type { Stamp } from './step.ts'
-import { describeEnd, type StopCause, type Verdict, verdict } from './verdict.ts'
+import {
+  closeAttempt,
+  initialContext,
+  openAttempt,
+  started,
+  stopping,
+  type TaskContext,
+  type TaskEvent,
+  type TaskInput,
+  verdictOf,
+} from './task-context.ts'
+import type { Verdict } from './verdict.ts'
 
-export const taskLimits = {
-  /** Attempts kept in the history of a task; the oldest go first. */
-  attemptsKeptMax: 10,
-  /** Characters of the command kept for people to see. */
-  commandCharsMax: 512,
-} as const
-
-export interface TaskContext {
-  readonly taskId: string
-  readonly name: string
-  readonly driver: TaskSpec['driver']
-  readonly image: string | undefined
-  /** The command for people, cut to a length that is fit for a list. */
-  readonly command: readonly string[]
-  readonly labels: Readonly<Record<string, string>>
-  readonly constraints: readonly string[]
-  readonly reserved: Resources
-  readonly policies: Policies
-  readonly rerunOf: string | undefined
-  readonly createdAtMs: number
-  /** When it began to wait for a node this time; keeps its place in the queue across restarts of the manager. */
-  readonly queuedAtMs: number
-  readonly attempt: number
-  readonly restarts: number
-  readonly nodeId: string | undefined
-  readonly nodeName: string | undefined
-  readonly decision: PlacementDecision | undefined
-  readonly why: string | undefined
-  readonly stopCause: StopCause | undefined
-  readonly graceMs: number
-  readonly scheduledAtMs: number | undefined
-  readonly startedAtMs: number | undefined
-  readonly finishedAtMs: number | undefined
-  readonly end: AttemptEnd | undefined
-  readonly outcome: Outcome | undefined
-  readonly reason: string | undefined
-  readonly attempts: readonly AttemptSummary[]
-}
-
-/** Events a task takes, each stamped by its host. */
-export type TaskEvents =
-  | {
-      readonly type: 'Placed'
-      readonly nodeId: string
-      readonly nodeName: string
-      readonly decision: PlacementDecision
-    }
-  | { readonly type: 'Unplaceable'; readonly why: string }
-  | { readonly type: 'PlacementExpired' }
-  | { readonly type: 'BackOffElapsed' }
-  | { readonly type: 'Pulling' }
-  | { readonly type: 'Started'; readonly startedAtMs: number }
-  | { readonly type: 'StartFailed'; readonly code: string; readonly message: string; readonly retryable: boolean }
-  | { readonly type: 'Exited'; readonly exitCode: number; readonly signal?: string; readonly oomKilled?: boolean }
-  | { readonly type: 'Lost'; readonly message?: string }
-  /** `graceMs` overrides the task's own; 0 kills at once. */
-  | { readonly type: 'Stop'; readonly graceMs?: number }
-  | { readonly type: 'TimedOut' }
-  | { readonly type: 'Unhealthy' }
-  | { readonly type: 'NodeUnreachable' }
-  | { readonly type: 'NodeReturned' }
-  /** After a crash of the manager; changes no state and is not stored. */
-  | { readonly type: 'Recovered' }
-export type TaskEvent = TaskEvents & Stamp
-/** Every event's name; the exhaustive test walks it. */
-export const taskEventTypes = [
-  'Placed',
-  'Unplaceable',
-  'PlacementExpired',
-  'BackOffElapsed',
-  'Pulling',
-  'Started',
-  'StartFailed',
-  'Exited',
-  'Lost',
-  'Stop',
-  'TimedOut',
-  'Unhealthy',
-  'NodeUnreachable',
-  'NodeReturned',
-  'Recovered',
-] as const satisfies readonly TaskEvents['type'][]
-
-export interface TaskInput {
-  readonly taskId: string
-  readonly spec: TaskSpec
-  readonly atMs: number
-}
-
-type EndEvent = Extract<TaskEvent, { type: 'Exited' | 'StartFailed' | 'Lost' }>
-
-function endOf(event: EndEvent): AttemptEnd {
-  switch (event.type) {
-    case 'Exited': {
-      const { exitCode, signal, oomKilled } = event
-      return { kind: 'exited', exitCode, ...(signal ? { signal } : {}), ...(oomKilled ? { oomKilled } : {}) }
-    }
-    case 'StartFailed':
-      return { kind: 'startFailed', code: event.code, message: event.message, retryable: event.retryable }
-    case 'Lost':
-      return { kind: 'lost', message: event.message ?? 'its node was unreachable for too long' }
-  }
-}
-
-const verdictOf = (context: TaskContext, event: TaskEvent): Verdict => verdict(context, endOf(event as EndEvent))
-
-function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
-  const policies = resolvePolicies(spec)
-  return {
-    taskId,
-    name: spec.name ?? taskId,
-    driver: spec.driver,
-    image: spec.image,
-    command: cutCommand(spec.command ?? []),
-    labels: spec.labels ?? {},
-    constraints: spec.constraints ?? [],
-    reserved: reservationOf(spec),
-    policies,
-    rerunOf: spec.rerunOf,
-    createdAtMs: atMs,
-    queuedAtMs: atMs,
-    attempt: 0,
-    restarts: 0,
-    nodeId: undefined,
-    nodeName: undefined,
-    decision: undefined,
-    why: undefined,
-    stopCause: undefined,
-    graceMs: policies.limits.stopGraceMs,
-    scheduledAtMs: undefined,
-    startedAtMs: undefined,
-    finishedAtMs: undefined,
-    end: undefined,
-    outcome: undefined,
-    reason: undefined,
-    attempts: [],
-  }
-}
-
-function cutCommand(command: readonly string[]): string[] {
-  const kept: string[] = []
-  let chars = 0
-  for (const word of command) {
-    if (chars + word.length > taskLimits.commandCharsMax) return [...kept, `${word.slice(0, 40)}…`]
-    chars += word.length
-    kept.push(word)
-  }
-  return kept
-}
-
-/** A new attempt begins: what belonged to the one before it is gone from the status, and stays in `attempts`. */
-function openAttempt(context: TaskContext, event: Extract<TaskEvent, { type: 'Placed' }>): Partial<TaskContext> {
-  const attempt = context.attempt + 1
-  const summary: AttemptSummary = { attempt, nodeId: event.nodeId, scheduledAtMs: event.atMs }
-  return {
-    attempt,
-    nodeId: event.nodeId,
-    nodeName: event.nodeName,
-    decision: event.decision,
-    why: undefined,
-    scheduledAtMs: event.atMs,
-    startedAtMs: undefined,
-    end: undefined,
-    graceMs: context.policies.limits.stopGraceMs,
-    attempts: [...context.attempts, summary].slice(-taskLimits.attemptsKeptMax),
-  }
-}
-
-function closeAttempt(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
-  const end = endOf(event as EndEvent)
-  const reason = describeEnd(end)
-  const attempts = context.attempts.map((summary) =>
-    summary.attempt === context.attempt
-      ? {
-          ...summary,
-          endedAtMs: event.atMs,
-          ...(end.kind === 'exited' ? { exitCode: end.exitCode } : {}),
-          ...(reason === undefined ? {} : { reason }),
-        }
-      : summary,
-  )
-  return { end, attempts }
-}
-
-function started(context: TaskContext, { startedAtMs }: { startedAtMs: number }): Partial<TaskContext> {
-  const attempts = context.attempts.map((summary) =>
-    summary.attempt === context.attempt ? { ...summary, startedAtMs } : summary,
-  )
-  return { startedAtMs, attempts }
-}
-
-/** A stop by a person outweighs one by a limit; a shorter grace outweighs a longer one. */
-function stopping(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
-  if (event.type === 'Stop') {
-    const asked = event.graceMs ?? context.policies.limits.stopGraceMs
-    const graceMs = context.stopCause === undefined ? asked : Math.min(context.graceMs, asked)
-    return { stopCause: 'Stop', graceMs }
-  }
-  return { stopCause: context.stopCause ?? (event.type as 'TimedOut' | 'Unhealthy') }
-}
+export * from './task-context.ts'
 
 const ends = [
   { guard: 'completes' as const, target: '#task.Completed' as const, actions: ['closeAttempt', 'conclude'] as const },
