@@ -36,7 +36,7 @@ const limits: TransportLimits = {
 }
 
 /** The memory network's one address; nobody outside the process can dial it. */
-const innerAddress = '127.0.0.1:1'
+const innerAddress = 'this-process:1'
 
 async function openStorage(kind: StorageKind, dir: string, logger: Logger): Promise<Storage> {
   if (kind === 'memory') return createMemoryStorage()

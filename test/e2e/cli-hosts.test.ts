@@ -1,0 +1,121 @@
+/** The flags of `up`, `manager` and `worker`: what a node offers, and where state is kept. */
+import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Cluster, until } from './cluster.ts'
+
+let cluster: Cluster
+beforeEach(async () => {
+  cluster = await Cluster.open()
+})
+afterEach(() => cluster.close())
+
+interface Row {
+  readonly id: string
+  readonly state: string
+  readonly node: string | null
+}
+
+const mebibyte = 1024 * 1024
+const onHost = (flags: readonly string[], ...command: string[]) =>
+  cluster.troupe('run', '--driver', 'process', ...flags, '--', ...command)
+
+test('a worker offers what its flags say, and tasks go where they fit', async () => {
+  cluster.startManager()
+  await Promise.all([
+    cluster.startWorker('left', '--driver', 'process', '--label', 'zone=eu', '--cpus', '1', '--memory', '512m'),
+    cluster.startWorker('right', '--driver', 'process', '--label', 'zone=us', '--cpus', '0.5', '--memory', '128m'),
+  ])
+  await cluster.ready(2)
+  const nodes = await cluster.json<object[]>('node', '--json')
+  expect(nodes).toMatchObject([
+    { name: 'left', labels: { zone: 'eu' }, offered: { cpus: 1, memoryBytes: 512 * mebibyte } },
+    { name: 'right', labels: { zone: 'us' }, offered: { cpus: 0.5, memoryBytes: 128 * mebibyte } },
+  ])
+  expect(nodes.map((node) => (node as { drivers: object }).drivers)).toEqual([
+    { process: 'complete' },
+    { process: 'complete' },
+  ])
+  const table = await cluster.troupe('node')
+  expect(table.stdout).toMatch(
+    /^NAME +ID +STATE +CPUS +MEMORY +TASKS +DRIVERS +LABELS\nleft +\S+ +Ready +0\/1 +0B\/512MiB/,
+  )
+
+  const [us, large] = await Promise.all([
+    onHost(['--id', 'us', '--constraint', 'zone=us'], 'true'),
+    onHost(['--id', 'large', '--memory', '256m'], 'true'),
+    cluster.troupe('run', '-d', '--id', 'never', '--driver', 'process', '--cpus', '1.5', 'true'),
+    cluster.troupe('run', '-d', '--id', 'contained', '--pull', 'never', 'x'),
+  ])
+  expect([us.code, large.code]).toEqual([0, 0])
+  const rows = await cluster.json<Row[]>('status', '--json')
+  const nodeOf = (id: string) => rows.find((row) => row.id === id)?.node
+  expect([nodeOf('us'), nodeOf('large'), nodeOf('never')]).toEqual(['right', 'left', null])
+  const [never, contained] = await Promise.all([
+    cluster.troupe('explain', 'never'),
+    cluster.troupe('explain', 'contained'),
+  ])
+  expect(never.stdout).toMatch(/it never fits: no node offers 1\.5 cpus/)
+  expect(contained.stdout).toMatch(/- left: .*docker/)
+})
+
+test('a full node makes others wait, in order, and says so', async () => {
+  cluster.startUp('--name', 'small', '--driver', 'process', '--cpus', '1')
+  await cluster.ready(1)
+  const submit = (id: string) =>
+    cluster.troupe('run', '-d', '--id', id, '--driver', 'process', '--cpus', '1', '--', 'sleep', '60')
+  await submit('first')
+  await submit('second')
+  const states = async () => (await cluster.json<Row[]>('status', '--json')).map(({ id, state }) => [id, state])
+  await until('the first to run', async () => ((await states())[1]?.[1] === 'Running' ? true : undefined))
+  expect(await states()).toEqual([
+    ['second', 'Pending'],
+    ['first', 'Running'],
+  ])
+  expect((await cluster.troupe('explain', 'second')).stdout).toMatch(/- small: .*cpu/)
+  await cluster.troupe('stop', 'first')
+  await until('the second to run', async () => ((await states())[0]?.[1] === 'Running' ? true : undefined))
+  await cluster.troupe('stop', 'second', '--stop-timeout', '0')
+  await cluster.troupe('wait', 'second')
+})
+
+test('--storage memory works, and forgets; rocksdb remembers, the token in both', async () => {
+  const begin = async (...flags: string[]) => {
+    const up = cluster.startUp('--name', 'here', '--driver', 'process', ...flags)
+    await cluster.ready(1)
+    return up
+  }
+  const data = join(cluster.dir, 'data')
+  let up = await begin('--storage', 'memory')
+  const token = await cluster.token()
+  expect((await stat(join(data, 'token'))).mode & 0o777).toBe(0o600)
+  expect(await onHost(['--id', 'one'], 'echo', 'hi')).toMatchObject({ code: 0, stdout: 'hi\n' })
+  expect((await up.kill('SIGTERM')).code).toBe(0)
+  expect(existsSync(join(data, 'manager'))).toBe(false)
+
+  up = await begin()
+  expect(await cluster.json('status', '--json')).toEqual([])
+  expect(await onHost(['--id', 'two'], 'echo', 'hi')).toMatchObject({ code: 0 })
+  expect((await up.kill('SIGINT')).code).toBe(0)
+
+  await begin()
+  expect(await cluster.json<Row[]>('status', '--json')).toMatchObject([{ id: 'two', state: 'Completed', node: 'here' }])
+  expect((await cluster.troupe('logs', 'two')).stdout).toBe('hi\n')
+  expect(await cluster.token()).toBe(token)
+})
+
+test('a port that is taken, and a worker that is refused, each end with one sentence', async () => {
+  const up = cluster.startUp('--name', 'here', '--driver', 'process')
+  await cluster.ready(1)
+  // Its own worker dials no port, and so none may be read there.
+  expect(up.stderr).toContain('connected to the manager at ws://this-process')
+  const other = join(cluster.dir, 'other')
+  const taken = await cluster.troupe('up', '--listen', `127.0.0.1:${cluster.port}`, '--data-dir', other)
+  expect(taken.code).toBe(1)
+  expect(taken.stderr).toMatch(new RegExp(`Port ${cluster.port} is taken`))
+  const worker = ['worker', '--manager', cluster.address, '--data-dir', join(cluster.dir, 'w')]
+  const refused = await cluster.troupe(...worker, '--token', 'wrong')
+  expect(refused.code).toBeGreaterThan(0)
+  expect(refused.stderr).toMatch(/refused this worker: the token is missing or wrong/)
+})
