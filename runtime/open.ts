@@ -1,6 +1,7 @@
 /**
  * The roots: where ports get their adapters. Docker and RocksDB are loaded only when they are asked for.
  */
+import { existsSync } from 'node:fs'
 import { cpus, hostname, totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { TroupeError } from '../actors/protocol/errors.ts'
@@ -114,7 +115,11 @@ async function openProcess(options: WorkerOptions, dir: string): Promise<Driver>
   return createProcessDriver({ dir: join(dir, 'process'), clock: systemClock, logger, defaultWorkdir: process.cwd() })
 }
 
-/** Named ones must be there; by default docker is offered if an engine answers. */
+/**
+ * Named ones must be there; by default docker is offered if an engine answers, or if this worker has offered it before:
+ * its containers may still run, and only the engine can say so once it is back. The folder is made before the first of
+ * them is.
+ */
 async function openDrivers(options: WorkerOptions, dir: string): Promise<Map<string, Driver>> {
   const drivers = new Map<string, Driver>()
   for (const name of options.drivers ?? []) {
@@ -125,8 +130,13 @@ async function openDrivers(options: WorkerOptions, dir: string): Promise<Map<str
   if (options.drivers !== undefined) return drivers
   const docker = await openDocker(options, dir)
   const probe = await docker.probe()
+  const wasOffered = existsSync(join(dir, 'docker'))
   if (probe.state === 'complete') {
     drivers.set('docker', docker)
+  } else if (wasOffered) {
+    drivers.set('docker', docker)
+    const advice = 'its containers are left as they are until it answers; to do without, name the drivers with --driver'
+    options.logger.warn(`docker is unavailable: ${probe.detail}; ${advice}`)
   } else {
     await docker.close()
     options.logger.info(`docker is left out: ${probe.detail}`)

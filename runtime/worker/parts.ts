@@ -186,9 +186,9 @@ async function recover(parts: Parts, stored: StoredWorker, { logger }: WorkerHos
   for (const actor of parts.attempts.all()) {
     const { driver, key } = contextOf(actor)
     if (drivers.offers(driver)) continue
-    logger.warn(`${key.taskId} was started by the ${driver} driver, which this worker does not offer now`)
-    // Only a start can be answered without the driver: it fails. The rest waits for a worker that offers it again.
-    parts.attempts.tell(key, { type: 'Recovered' })
+    // It may run, and nobody can say so: it waits for a worker that offers its driver again. A start too, for it may
+    // have been carried out just before the crash.
+    logger.warn(`${key.taskId} belongs to the ${driver} driver, which this worker does not offer now; it is left alone`)
   }
   host.tell(workerAddress, { type: 'Loaded' })
 }

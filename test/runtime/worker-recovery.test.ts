@@ -128,6 +128,26 @@ describe('what a driver does not have', () => {
   })
 })
 
+test('an attempt of a driver that is not offered now is left alone, also one that was being started', async () => {
+  const stage = await Stage.open()
+  const first = stage.begin()
+  stage.world.listeners.add(({ type }) => type === 'Started' && first.kill())
+  await first.started
+  stage.manager.want(a)
+  await until('it has begun', () => stage.world.begun.has('task-a.1'), stage.clock)
+  await settle()
+  const without = stage.begin({ drivers: new Map() })
+  await stage.connected(without)
+  await settle()
+  expect(stage.manager.status(a)?.end).toBeUndefined()
+  await without.worker.stop()
+  const again = stage.begin()
+  await stage.connected(again)
+  await until('it is adopted', () => stage.manager.status(a)?.startedAtMs !== undefined, stage.clock)
+  expect(stage.world.begun.get('task-a.1')).toBe(1)
+  await again.worker.stop()
+})
+
 describe('orphans', () => {
   test('are removed only after the complete desired state, and never what is desired', async () => {
     const stage = await orphaned()
