@@ -66,7 +66,7 @@ export class Customer {
     const { life, ledger, name, world } = this.#options
     const { taskId, spec } = order
     await this.#until(order.submitAtMs)
-    if (order.isHasty) this.#asking.push(this.#rush(taskId))
+    if (order.isHasty) this.#note(this.#rush(taskId))
     const { existing } = await this.#submit(taskId, spec)
     if (existing) world.sometimes('a submission whose outcome was unknown turned out to be done')
     this.#plan(order)
@@ -105,7 +105,13 @@ export class Customer {
   }
 
   #later(atMs: number, act: () => Promise<void>): void {
-    this.#asking.push(this.#until(atMs).then(act))
+    this.#note(this.#until(atMs).then(act))
+  }
+
+  #note(asking: Promise<void>): void {
+    const { world, name } = this.#options
+    const answered = asking.catch((error: Error) => world.violated('a client is answered', `${name}: ${error.message}`))
+    this.#asking.push(answered)
   }
 
   async #submit(taskId: string, spec: TaskSpec) {

@@ -45,7 +45,9 @@ export const offers = {
 export function planOrders(seed: number, clients: readonly string[]): Order[] {
   const dice = new Dice(seed, 'orders')
   const count = dice.between(6, 14)
-  const orders = Array.from({ length: count }, (_, at) => order(dice, `task-${at + 1}`, dice.pick(clients)))
+  // No id is the beginning of another: a question about one that is not there yet would be taken for the other.
+  const idOf = (at: number) => `task-${String(at + 1).padStart(2, '0')}`
+  const orders = Array.from({ length: count }, (_, at) => order(dice, idOf(at), dice.pick(clients)))
   return dice.chance(0.5) ? [...orders, enduring(dice, dice.pick(clients))] : orders
 }
 
