@@ -25,9 +25,11 @@ export class Program {
   stdout = ''
   stderr = ''
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string) {
+  /** `through`: a command that executes the rest of its line in its own place, such as `env NAME=value`. */
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string, through: readonly string[] = []) {
     if (!existsSync(main)) throw new Error(`${main} is missing; run "npm run build" first`)
-    this.child = spawn(process.execPath, [main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [command = '', ...line] = [...through, process.execPath, main, ...args]
+    this.child = spawn(command, line, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text
     })
@@ -92,7 +94,12 @@ export class Cluster {
 
   /** Starts one that goes on; it is killed by `close` at the latest. */
   start(...args: string[]): Program {
-    const program = new Program(args, this.env, this.dir)
+    return this.startThrough([], ...args)
+  }
+
+  /** The same by way of another command, as `Program` says. */
+  startThrough(through: readonly string[], ...args: string[]): Program {
+    const program = new Program(args, this.env, this.dir, through)
     this.#programs.add(program)
     this.#started.push({ args, program })
     void program.ended.then(() => this.#programs.delete(program))
