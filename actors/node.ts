@@ -4,12 +4,12 @@
  *   Liveness:   ▶ Unknown ──Registered──▶ Ready ◀──HeardFrom── Suspect ◀──HeartbeatLate── Ready
  *                  │                        │                     │
  *                  └──────────── LeaseExpired ────────────────────┴──▶ Down ──Registered──▶ Ready
- *   Admission:  ▶ Open ◀──Undrain / Drain──▶ Draining
+ *   Admission:  ▶ Open ◀──Undrain / Drain──▶ Draining (DrainExpired: over, so that all must leave)
  *
  * Registration and admission are durable; liveness is not: whoever loads the record gives the node a full lease
  * (`Recovered` → Unknown), so that a manager's absence is never held against its nodes.
  */
-import { assign, setup } from 'xstate'
+import { assign, cancel, enqueueActions, setup } from 'xstate'
 import type { DriverState, NodeRegistration, NodeState } from './model.ts'
 import type { Stamp } from './step.ts'
 
@@ -17,6 +17,8 @@ export interface NodeContext {
   readonly registration: NodeRegistration
   /** Grows with every change that must be stored. */
   readonly version: number
+  /** The drain's deadline has passed: what is left on it is stopped. */
+  readonly drainIsOver?: boolean
 }
 
 export type NodeEvents =
@@ -25,7 +27,9 @@ export type NodeEvents =
   | { readonly type: 'HeartbeatLate' }
   | { readonly type: 'HeardFrom' }
   | { readonly type: 'LeaseExpired' }
-  | { readonly type: 'Drain' }
+  /** `deadlineMs`: from now; absent = as it was, which to begin with is none. */
+  | { readonly type: 'Drain'; readonly deadlineMs?: number }
+  | { readonly type: 'DrainExpired' }
   | { readonly type: 'Undrain' }
   | { readonly type: 'Recovered' }
 export type NodeEvent = NodeEvents & Stamp
@@ -36,6 +40,7 @@ export const nodeEventTypes = [
   'HeardFrom',
   'LeaseExpired',
   'Drain',
+  'DrainExpired',
   'Undrain',
   'Recovered',
 ] as const satisfies readonly NodeEvents['type'][]
@@ -46,6 +51,10 @@ export interface NodeInput {
 
 export const nodeMachine = setup({
   types: { context: {} as NodeContext, events: {} as NodeEvent, input: {} as NodeInput },
+  guards: {
+    hasDeadline: ({ event }) => event.type === 'Drain' && event.deadlineMs !== undefined,
+    isNotOver: ({ context }) => context.drainIsOver !== true,
+  },
   actions: {
     recordRegistration: assign(({ context, event }) => ({
       registration: (event as Extract<NodeEvent, { type: 'Registered' }>).registration,
@@ -57,7 +66,13 @@ export const nodeMachine = setup({
         drivers: { ...(event as Extract<NodeEvent, { type: 'DriversChanged' }>).drivers },
       },
     })),
-    recordAdmission: assign(({ context }) => ({ version: context.version + 1 })),
+    recordAdmission: assign(({ context }) => ({ version: context.version + 1, drainIsOver: false })),
+    recordDrainOver: assign(({ context }) => ({ version: context.version + 1, drainIsOver: true })),
+    limitDrain: enqueueActions(({ event, enqueue }) => {
+      const { deadlineMs } = event as Extract<NodeEvent, { type: 'Drain' }>
+      if (deadlineMs === undefined) return
+      enqueue.raise({ type: 'DrainExpired' } as NodeEvent, { id: 'drain', delay: deadlineMs })
+    }),
   },
 }).createMachine({
   id: 'node',
@@ -81,8 +96,15 @@ export const nodeMachine = setup({
     Admission: {
       initial: 'Open',
       states: {
-        Open: { on: { Drain: { target: 'Draining', actions: 'recordAdmission' } } },
-        Draining: { on: { Undrain: { target: 'Open', actions: 'recordAdmission' } } },
+        Open: { on: { Drain: { target: 'Draining', actions: ['recordAdmission', 'limitDrain'] } } },
+        Draining: {
+          exit: cancel('drain'),
+          on: {
+            Drain: { guard: 'hasDeadline', actions: [cancel('drain'), 'recordAdmission', 'limitDrain'] },
+            DrainExpired: { guard: 'isNotOver', actions: 'recordDrainOver' },
+            Undrain: { target: 'Open', actions: 'recordAdmission' },
+          },
+        },
       },
     },
   },

@@ -17,11 +17,12 @@ export function impliedEvents(context: TaskContext, path: string, status: Attemp
   if (path.startsWith('Scheduled') && status.startedAtMs !== undefined) {
     events.push({ type: 'Started', startedAtMs: status.startedAtMs })
   }
-  if (status.end !== undefined) events.push(endEvent(status.end))
+  const byItself = context.stopCause === 'Drain' && status.stoppingAtMs === undefined
+  if (status.end !== undefined) events.push(endEvent(status.end, byItself))
   return events
 }
 
-function endEvent(end: NonNullable<AttemptStatus['end']>): TaskEvents {
+function endEvent(end: NonNullable<AttemptStatus['end']>, byItself: boolean): TaskEvents {
   switch (end.kind) {
     case 'exited': {
       const { exitCode, signal, oomKilled } = end
@@ -30,6 +31,7 @@ function endEvent(end: NonNullable<AttemptStatus['end']>): TaskEvents {
         exitCode,
         ...(signal === undefined ? {} : { signal }),
         ...(oomKilled === undefined ? {} : { oomKilled }),
+        ...(byItself ? { byItself } : {}),
       }
     }
     case 'startFailed':

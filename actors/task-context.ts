@@ -58,12 +58,21 @@ export type TaskEvents =
   | { readonly type: 'Pulling' }
   | { readonly type: 'Started'; readonly startedAtMs: number }
   | { readonly type: 'StartFailed'; readonly code: string; readonly message: string; readonly retryable: boolean }
-  | { readonly type: 'Exited'; readonly exitCode: number; readonly signal?: string; readonly oomKilled?: boolean }
+  | {
+      readonly type: 'Exited'
+      readonly exitCode: number
+      readonly signal?: string
+      readonly oomKilled?: boolean
+      /** It ended before its worker began to stop it, so that it was not the stop that ended it. */
+      readonly byItself?: boolean
+    }
   | { readonly type: 'Lost'; readonly message?: string }
   /** `graceMs` overrides the task's own; 0 kills at once. */
   | { readonly type: 'Stop'; readonly graceMs?: number }
   | { readonly type: 'TimedOut' }
   | { readonly type: 'Unhealthy' }
+  /** Its node is drained: it leaves if it may be replaced, and at the drain's deadline (`isOver`) in any case. */
+  | { readonly type: 'Drain'; readonly isOver?: boolean }
   | { readonly type: 'NodeUnreachable' }
   | { readonly type: 'NodeReturned' }
   /** After a crash of the manager; changes no state and is not stored. */
@@ -83,6 +92,7 @@ export const taskEventTypes = [
   'Stop',
   'TimedOut',
   'Unhealthy',
+  'Drain',
   'NodeUnreachable',
   'NodeReturned',
   'Recovered',
@@ -110,7 +120,18 @@ function endOf(event: EndEvent): AttemptEnd {
 }
 
 /** What the end in the event means for the task. */
-export const verdictOf = (context: TaskContext, event: TaskEvent): Verdict => verdict(context, endOf(event as EndEvent))
+export const verdictOf = (context: TaskContext, event: TaskEvent): Verdict =>
+  verdict({ ...context, stopCause: causeOf(context, event) }, endOf(event as EndEvent))
+
+/** A task that was done before a drain could reach it is done: to run it again elsewhere would be once too often. */
+function causeOf({ stopCause }: TaskContext, event: TaskEvent): StopCause | undefined {
+  const byItself = event.type === 'Exited' && event.byItself === true
+  return stopCause === 'Drain' && byItself ? undefined : stopCause
+}
+
+/** Whether a drain ends the attempt that is open: at the drain's deadline any, before it those that may be replaced. */
+export const isDrained = ({ policies }: TaskContext, event: TaskEvent): boolean =>
+  event.type === 'Drain' && (event.isOver === true || policies.disconnect.replace)
 
 /** What a task knows at its submission. */
 export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
@@ -178,7 +199,8 @@ export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { ty
 /** The attempt is over: its end stays with the task and in the list of its attempts. */
 export function closeAttempt(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
   const end = endOf(event as EndEvent)
-  const reason = describeEnd(end)
+  const told = describeEnd(end)
+  const reason = causeOf(context, event) === 'Drain' ? `its node was drained${told ? `: ${told}` : ''}` : told
   const attempts = context.attempts.map((summary) =>
     summary.attempt === context.attempt
       ? {
@@ -207,5 +229,5 @@ export function stopping(context: TaskContext, event: TaskEvent): Partial<TaskCo
     const graceMs = context.stopCause === undefined ? asked : Math.min(context.graceMs, asked)
     return { stopCause: 'Stop', graceMs }
   }
-  return { stopCause: context.stopCause ?? (event.type as 'TimedOut' | 'Unhealthy') }
+  return { stopCause: context.stopCause ?? (event.type as 'TimedOut' | 'Unhealthy' | 'Drain') }
 }

@@ -7,7 +7,7 @@
  *      │           │   │             │   Stopping           │         │   Stopping           │
  *      │           │   │             └──────────┬───────────┘         └──────────┬───────────┘
  *      │           │   └── the policy restarts ─┴──── Exited, StartFailed, ──────┘
- *      │           └────── replaced when lost ──┬──── Lost ──────────────────────┘
+ *      │           └─ replaced if lost, drained ┬──── Lost ──────────────────────┘
  *      │ Stop, PlacementExpired                 │ the verdict (verdict.ts)
  *      ▼                                        ▼
  *   Completed: succeeded, stopped               Failed: exit, oom, start, timeout, unhealthy, lost, unplaceable
@@ -21,6 +21,7 @@ import { backOffMs } from './restart.ts'
 import {
   closeAttempt,
   initialContext,
+  isDrained,
   openAttempt,
   started,
   stopping,
@@ -41,9 +42,6 @@ const ends = [
     target: '#task.Pending.BackingOff' as const,
     actions: ['closeAttempt', 'leaveNode', 'backOff'] as const,
   },
-]
-const losses = [
-  ...ends,
   {
     guard: 'requeues' as const,
     target: '#task.Pending.Queued' as const,
@@ -56,9 +54,10 @@ const losses = [
  * last row), so that it does not reach the outer state and begin the stop again.
  */
 const recordStop = [{ guard: 'changesStop' as const, actions: 'recordStop' as const }, {}]
-const restop = { Stop: recordStop, TimedOut: recordStop, Unhealthy: recordStop }
+const recordDrain = [{ guard: 'changesDrain' as const, actions: 'recordStop' as const }, {}]
+const restop = { Stop: recordStop, TimedOut: recordStop, Unhealthy: recordStop, Drain: recordDrain }
 /** Where a stop is known to be under way, a limit says nothing new. */
-const stoppingAlready = { Stop: recordStop, TimedOut: {}, Unhealthy: {} }
+const stoppingAlready = { Stop: recordStop, TimedOut: {}, Unhealthy: {}, Drain: {} }
 /** A lease is never trusted across a crash: the wait for the loss begins anew when the node's new lease has expired. */
 const unreachable = {
   ...restop,
@@ -74,6 +73,8 @@ export const taskMachine = setup({
     backsOff: ({ context, event }) => verdictOf(context, event).to === 'BackingOff',
     requeues: ({ context, event }) => verdictOf(context, event).to === 'Queued',
     isStopping: ({ context }) => context.stopCause !== undefined,
+    isDrained: ({ context, event }) => isDrained(context, event),
+    changesDrain: ({ context, event }) => context.stopCause === undefined && isDrained(context, event),
     /** A second stop says something new only if it comes from a person first, or shortens the grace. */
     changesStop: ({ context, event }) => {
       const next = stopping(context, event)
@@ -157,10 +158,11 @@ export const taskMachine = setup({
         ],
         Exited: ends,
         StartFailed: ends,
-        Lost: losses,
+        Lost: ends,
         Stop: { target: '.Stopping', actions: 'recordStop' },
         TimedOut: { target: '.Stopping', actions: 'recordStop' },
         Unhealthy: { target: '.Stopping', actions: 'recordStop' },
+        Drain: { guard: 'isDrained', target: '.Stopping', actions: 'recordStop' },
         NodeUnreachable: '.Unreachable',
       },
       states: {
@@ -184,10 +186,11 @@ export const taskMachine = setup({
       on: {
         Exited: ends,
         StartFailed: ends,
-        Lost: losses,
+        Lost: ends,
         Stop: { target: '.Stopping', actions: 'recordStop' },
         TimedOut: { target: '.Stopping', actions: 'recordStop' },
         Unhealthy: { target: '.Stopping', actions: 'recordStop' },
+        Drain: { guard: 'isDrained', target: '.Stopping', actions: 'recordStop' },
         NodeUnreachable: '.Unreachable',
       },
       states: {

@@ -6,7 +6,8 @@ import type { AttemptEnd, Outcome } from './model.ts'
 import type { Policies } from './policies.ts'
 import { afterEnd, type Ending, endingOf } from './restart.ts'
 
-export type StopCause = 'Stop' | 'TimedOut' | 'Unhealthy'
+/** `Drain`: its node is to be left. */
+export type StopCause = 'Stop' | 'TimedOut' | 'Unhealthy' | 'Drain'
 
 export type Verdict =
   | { readonly to: 'Completed' | 'Failed'; readonly outcome: Outcome; readonly reason: string | undefined }
@@ -42,6 +43,7 @@ const restarts = (task: Case, ending: Ending): boolean =>
 
 export function verdict(task: Case, end: AttemptEnd): Verdict {
   if (task.stopCause === 'Stop') return { to: 'Completed', outcome: 'stopped', reason: 'stopped on request' }
+  if (task.stopCause === 'Drain') return afterDrain(task, end)
   if (task.stopCause !== undefined) return afterForcedStop(task, task.stopCause, end)
   switch (end.kind) {
     case 'lost':
@@ -60,6 +62,21 @@ function afterExit(task: Case, end: Extract<AttemptEnd, { kind: 'exited' }>): Ve
   if (restarts(task, endingOf(end))) return { to: 'BackingOff' }
   if (end.exitCode === 0) return { to: 'Completed', outcome: 'succeeded', reason: undefined }
   return { to: 'Failed', outcome: end.oomKilled ? 'oom' : 'exit', reason: describeEnd(end) }
+}
+
+/**
+ * Stopped because its node is drained: it goes on elsewhere and uses up no restart, whatever its exit code was, if it may
+ * be replaced or, once it has surely ended, if its policy would have it run again.
+ */
+function afterDrain({ policies }: Case, end: AttemptEnd): Verdict {
+  if (policies.disconnect.replace) return { to: 'Queued' }
+  if (end.kind === 'lost') return { to: 'Failed', outcome: 'lost', reason: describeEnd(end) }
+  if (policies.restart.policy !== 'never') return { to: 'Queued' }
+  return {
+    to: 'Completed',
+    outcome: 'stopped',
+    reason: 'stopped because its node was drained, and it may not be replaced',
+  }
 }
 
 /** Stopped because it took too long or was unhealthy: the policy decides, but a lost one may run on and must not overlap. */

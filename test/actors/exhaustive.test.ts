@@ -101,6 +101,8 @@ const task: Table = {
     'Stop:kill': stamped({ type: 'Stop', graceMs: 0 }),
     TimedOut: stamped({ type: 'TimedOut' }),
     Unhealthy: stamped({ type: 'Unhealthy' }),
+    Drain: stamped({ type: 'Drain' }),
+    'Drain:over': stamped({ type: 'Drain', isOver: true }),
     NodeUnreachable: unreachable,
     NodeReturned: stamped({ type: 'NodeReturned' }),
     Recovered: stamped({ type: 'Recovered' }),
@@ -122,6 +124,8 @@ const task: Table = {
     Stop:kill         | C   C   Sx  Sx  =   =   =   Rx  =   =   =   ·   ·
     TimedOut          | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
     Unhealthy         | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
+    Drain             | ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    Drain:over        | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
     NodeUnreachable   | ·   ·   Su  Su  =   Su  =   Ru  =   Ru  =   ·   ·
     NodeReturned      | ·   ·   ·   ·   Ss  ·   Sx  ·   R   ·   Rx  ·   ·
     Recovered         | ·   ·   ·   ·   =   ·   =   ·   =   ·   =   ·   ·`,
@@ -203,6 +207,8 @@ const node: Table = {
     HeardFrom: stamped({ type: 'HeardFrom' }),
     LeaseExpired: expired,
     Drain: drain,
+    'Drain:deadline': stamped({ type: 'Drain', deadlineMs: 60_000 }),
+    DrainExpired: stamped({ type: 'DrainExpired' }),
     Undrain: stamped({ type: 'Undrain' }),
     Recovered: stamped({ type: 'Recovered' }),
   },
@@ -214,6 +220,8 @@ const node: Table = {
     HeardFrom      | ·   ·   R   ·   ·   ·   Rd  ·
     LeaseExpired   | D   D   D   ·   Dd  Dd  Dd  ·
     Drain          | Ud  Rd  Sd  Dd  ·   ·   ·   ·
+    Drain:deadline | Ud  Rd  Sd  Dd  =   =   =   =
+    DrainExpired   | ·   ·   ·   ·   =   =   =   =
     Undrain        | ·   ·   ·   ·   U   R   S   D
     Recovered      | ·   U   U   U   ·   Ud  Ud  Ud`,
 }

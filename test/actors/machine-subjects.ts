@@ -7,7 +7,7 @@ import { type AttemptContext, type AttemptInput, attemptEventTypes, attemptMachi
 import { lifecycleEventTypes } from '../../actors/lifecycle.ts'
 import { managerMachine } from '../../actors/manager.ts'
 import type { NodeRegistration, PlacementDecision, TaskSpec } from '../../actors/model.ts'
-import { nodeEventTypes, nodeMachine } from '../../actors/node.ts'
+import { type NodeContext, nodeEventTypes, nodeMachine } from '../../actors/node.ts'
 import { type SessionContext, sessionEventTypes, sessionMachine } from '../../actors/session.ts'
 import type { Stamp } from '../../actors/step.ts'
 import { type TaskContext, type TaskInput, taskEventTypes, taskMachine } from '../../actors/task.ts'
@@ -62,6 +62,7 @@ const taskEvents: Stamped[] = [
   { type: 'Exited', exitCode: 0 },
   { type: 'Exited', exitCode: 0, oomKilled: true },
   { type: 'Exited', exitCode: 3 },
+  { type: 'Exited', exitCode: 3, byItself: true },
   { type: 'Exited', exitCode: 137, signal: 'SIGKILL', oomKilled: true },
   { type: 'Lost' },
   { type: 'Lost', message: 'its process is gone' },
@@ -69,6 +70,8 @@ const taskEvents: Stamped[] = [
   { type: 'Stop', graceMs: 0 },
   { type: 'TimedOut' },
   { type: 'Unhealthy' },
+  { type: 'Drain' },
+  { type: 'Drain', isOver: true },
   { type: 'NodeUnreachable' },
   { type: 'NodeReturned' },
   { type: 'Recovered' },
@@ -149,10 +152,12 @@ export const nodeSubject: Subject = {
     { type: 'HeardFrom' },
     { type: 'LeaseExpired' },
     { type: 'Drain' },
+    { type: 'Drain', deadlineMs: 60_000 },
+    { type: 'DrainExpired' },
     { type: 'Undrain' },
     { type: 'Recovered' },
   ].map(stamped),
-  mark: () => undefined,
+  mark: (snapshot) => (snapshot.context as NodeContext).drainIsOver ?? false,
 }
 
 export const sessionSubject: Subject = {

@@ -8,7 +8,7 @@ import { places } from './machine-walk.ts'
 const versionOf = (context: unknown) => (context as NodeContext).version
 
 test('its version grows with what must be stored, and with nothing else', () => {
-  const stored = new Set(['Registered', 'Drain', 'Undrain'])
+  const stored = new Set(['Registered', 'Drain', 'DrainExpired', 'Undrain'])
   for (const { snapshot } of places(nodeSubject, { registration })) {
     for (const event of nodeSubject.events) {
       const next = step(nodeMachine, snapshot, event)
@@ -34,4 +34,19 @@ test('a drain outlives the death and the return of its worker', () => {
     return `${state} ${draining}`
   })
   expect(standings).toEqual(['Unknown true', 'Down true', 'Ready true', 'Unknown true', 'Unknown false'])
+})
+
+test('the deadline of a drain runs from the newest wish that names one, and ends with the drain', () => {
+  const { snapshot } = initialStep(nodeMachine, { registration })
+  const limited = step(nodeMachine, snapshot, stamped({ type: 'Drain', deadlineMs: 60_000 }))
+  const timer = (delayMs: number) => ({ type: 'schedule', id: 'drain', event: { type: 'DrainExpired' }, delayMs })
+  expect(limited.effects).toEqual([timer(60_000)])
+  expect(step(nodeMachine, limited.snapshot, stamped({ type: 'Drain' })).changed).toBe(false)
+  const sooner = step(nodeMachine, limited.snapshot, stamped({ type: 'Drain', deadlineMs: 5 }))
+  expect(sooner.effects).toEqual([{ type: 'cancel', id: 'drain' }, timer(5)])
+  const over = step(nodeMachine, limited.snapshot, stamped({ type: 'DrainExpired' }))
+  expect((over.snapshot.context as NodeContext).drainIsOver).toBe(true)
+  const open = step(nodeMachine, over.snapshot, stamped({ type: 'Undrain' }))
+  expect(open.effects).toEqual([{ type: 'cancel', id: 'drain' }])
+  expect((open.snapshot.context as NodeContext).drainIsOver).toBe(false)
 })

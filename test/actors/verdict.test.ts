@@ -30,20 +30,20 @@ const ends: Record<string, { end: AttemptEnd; replace?: boolean }> = {
 }
 
 const policies: RestartPolicy['policy'][] = ['never', 'on-failure', 'always']
-const causes: (StopCause | undefined)[] = [undefined, 'Stop', 'TimedOut', 'Unhealthy']
+const causes: (StopCause | undefined)[] = [undefined, 'Stop', 'TimedOut', 'Unhealthy', 'Drain']
 
 /** `again` = Pending.BackingOff, a restart used up; `queued` = Pending.Queued, none used up; else the final outcome. */
 const table = `
-                 |            nobody              |         Stop            |        TimedOut         |       Unhealthy
-                 | never     on-failure always    | never   on-fail always  | never   on-fail always  | never     on-fail   always
-  code 0         | succeeded succeeded  again     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  code 3         | exit      again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  oom 137        | oom       again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  oom 0          | succeeded succeeded  again     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  start, again   | start     again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  start, final   | start     start      start     | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  lost, replaced | queued    queued     queued    | stopped stopped stopped | timeout again   again   | unhealthy again     again
-  lost, kept     | lost      lost       lost      | stopped stopped stopped | timeout timeout timeout | unhealthy unhealthy unhealthy`
+                 |            nobody              |         Stop            |        TimedOut         |       Unhealthy             |        Drain
+                 | never     on-failure always    | never   on-fail always  | never   on-fail always  | never     on-fail   always  | never   on-fail always
+  code 0         | succeeded succeeded  again     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  code 3         | exit      again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  oom 137        | oom       again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  oom 0          | succeeded succeeded  again     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  start, again   | start     again      again     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  start, final   | start     start      start     | stopped stopped stopped | timeout again   again   | unhealthy again     again   | stopped queued  queued
+  lost, replaced | queued    queued     queued    | stopped stopped stopped | timeout again   again   | unhealthy again     again   | queued  queued  queued
+  lost, kept     | lost      lost       lost      | stopped stopped stopped | timeout timeout timeout | unhealthy unhealthy unhealthy | lost    lost    lost`
 
 const rows = table
   .trim()
@@ -73,7 +73,12 @@ function eventOf(end: AttemptEnd) {
 /** The machine's own way to the same end. */
 function live(policy: RestartPolicy['policy'], cause: StopCause | undefined, end: AttemptEnd, replace?: boolean) {
   const spec = { restart: { policy }, timeoutMs: 1_000, ...(replace === undefined ? {} : { disconnect: { replace } }) }
-  const events = [placed, started, ...(cause === undefined ? [] : [stamped({ type: cause })]), eventOf(end)]
+  const events = [
+    placed,
+    started,
+    ...(cause === undefined ? [] : [stamped({ type: cause, isOver: true })]),
+    eventOf(end),
+  ]
   return events.reduce(
     (snapshot, event) => step(taskMachine, snapshot, event).snapshot,
     initialStep(taskMachine, taskInput(spec)).snapshot,
@@ -149,3 +154,37 @@ test.each([
 ])('%j is told as %j', (end, sentence) => {
   expect(describeEnd(end)).toBe(sentence)
 })
+
+describe('a drain', () => {
+  const taskAfter = (spec: Parameters<typeof taskInput>[0], ...events: Parameters<typeof stamped>[0][]) =>
+    [placed, started, ...events.map(stamped)].reduce(
+      (snapshot, event) => step(taskMachine, snapshot, event).snapshot,
+      initialStep(taskMachine, taskInput(spec)).snapshot,
+    )
+  const replaced = { restart: { policy: 'on-failure' } } as const
+
+  test('stops what may be replaced at once, and what may not at its deadline only', () => {
+    expect(pathOf(taskAfter(replaced, { type: 'Drain' }).value)).toBe('Running.Stopping')
+    expect(pathOf(taskAfter({}, { type: 'Drain' }).value)).toBe('Running.Up')
+    expect(pathOf(taskAfter({}, { type: 'Drain', isOver: true } as { type: string }).value)).toBe('Running.Stopping')
+  })
+
+  test('is what the attempt is said to have ended by', () => {
+    const { attempts } = taskAfter(replaced, { type: 'Drain' }, { type: 'Exited', exitCode: 3 } as { type: string })
+      .context as TaskContext
+    expect(attempts[0]?.reason).toBe('its node was drained: exited with code 3')
+  })
+
+  test('does not run again what had ended before its worker began to stop it', () => {
+    const done = { type: 'Exited', exitCode: 0, byItself: true } as { type: string }
+    const { context, value } = taskAfter(replaced, { type: 'Drain' }, done)
+    expect([pathOf(value), (context as TaskContext).outcome]).toEqual(['Completed', 'succeeded'])
+  })
+
+  test('yields to a person who stops the task', () => {
+    const { context, value } = taskAfter(replaced, { type: 'Drain' }, { type: 'Stop' }, exitedEvent)
+    expect([pathOf(value), (context as TaskContext).outcome]).toEqual(['Completed', 'stopped'])
+  })
+})
+
+const exitedEvent = { type: 'Exited', exitCode: 143 } as { type: string }
