@@ -116,7 +116,8 @@ export const managerMessages = {
   }),
   /**
    * Desired state. A complete one (`complete: true`) may come in parts, `last` on the final one, all with the same
-   * `seq`; a delta follows on `seq - 1` exactly and is a single part.
+   * `seq`; a delta follows on `seq - 1` exactly and is a single part. `keep`, in complete ones: tasks of which the manager
+   * cannot say what is wanted, for it cannot read their records; their attempts are left as they are.
    */
   Desired: Type.Object({
     type: Type.Literal('Desired'),
@@ -125,6 +126,7 @@ export const managerMessages = {
     last: Type.Boolean(),
     set: Type.Array(DesiredAttempt),
     remove: Type.Array(AttemptKey),
+    keep: Type.Optional(Type.Array(TaskId)),
   }),
   Ping: Type.Object({ type: Type.Literal('Ping') }),
   /** Read an attempt's output; the worker may send `creditBytes` before it waits for more credit. */

@@ -61,6 +61,8 @@ interface Parts {
   readonly outputs: Outputs
   readonly workers: Workers
   readonly door: ManagerDoor
+  /** Ids of the tasks whose records could not be read. */
+  readonly setAside: Set<string>
 }
 
 const managerAddress = 'manager'
@@ -154,7 +156,9 @@ export class ManagerHost {
       },
     })
     const nodes: Nodes = new Nodes({ host, book, placement, liveness })
+    const setAside = new Set<string>()
     const shared = {
+      setAside,
       host,
       journal,
       book,
@@ -180,7 +184,7 @@ export class ManagerHost {
       clock,
       logger,
     })
-    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, workers, door }
+    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, workers, door, setAside }
   }
 
   /** A reader of output that begins to wait after the last news of its task would wait for ever. */
@@ -225,9 +229,9 @@ export class ManagerHost {
   }
 
   async #recover(): Promise<void> {
-    const { host, book, nodes, liveness, office } = this.#parts as Parts
+    const { host, book, nodes, liveness, office, setAside } = this.#parts as Parts
     const { storage, logger } = this.#options
-    const live = await recover({ storage, host, book, nodes, liveness, logger })
+    const live = await recover({ storage, host, book, nodes, liveness, logger, setAside })
     logger.info(`in office with epoch ${office.epoch}; ${live} tasks are live`, { cluster: office.clusterId })
     host.tell(managerAddress, { type: 'Loaded' })
   }

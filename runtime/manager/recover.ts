@@ -67,6 +67,8 @@ export interface RecoverOptions {
   readonly nodes: Nodes
   readonly liveness: Liveness
   readonly logger: Logger
+  /** Takes the ids of the tasks that cannot be read: nobody knows what is wanted of them. */
+  readonly setAside: Set<string>
 }
 
 /** Loads nodes and live tasks. Answers how many tasks are live. */
@@ -94,11 +96,12 @@ async function recoverNodes({ storage, host, nodes, liveness, logger }: RecoverO
   }
 }
 
-async function recoverTasks({ storage, host, book, logger }: RecoverOptions): Promise<HostedActor[]> {
+async function recoverTasks({ storage, host, book, logger, setAside }: RecoverOptions): Promise<HostedActor[]> {
   const loadedTasks: LoadedActor[] = []
   for await (const loaded of loadActors(storage, prefixes.task, 'task')) {
     if (!('record' in loaded)) {
-      logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}`)
+      logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}; what runs of it is left alone`)
+      setAside.add(loaded.key.slice(prefixes.task.length))
     } else if (!standingOf(loaded.snapshot).final) {
       loadedTasks.push(loaded)
     }
@@ -110,7 +113,8 @@ async function recoverTasks({ storage, host, book, logger }: RecoverOptions): Pr
     const taskId = key.slice(prefixes.task.length)
     const spec = await loadSpec(storage, taskId)
     if (typeof spec === 'string') {
-      logger.error(`set aside ${key}: ${spec}`)
+      logger.error(`set aside ${key}: ${spec}; what runs of it is left alone`)
+      setAside.add(taskId)
       continue
     }
     host.adopt(key, 'task', snapshot, record)

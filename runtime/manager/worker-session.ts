@@ -3,14 +3,18 @@
  * acknowledged after the flush, heartbeats are answered.
  */
 import type { AttemptKey, AttemptStatus } from '../../actors/model.ts'
-import type { DesiredAttempt, ManagerMessage } from '../../actors/protocol/session.ts'
+import type { DesiredAttempt, ManagerMessage, ManagerMessages } from '../../actors/protocol/session.ts'
 import type { Connection } from '../../transport/transport.ts'
 import { Channel } from '../host/channel.ts'
 import type { DesiredChange } from './desired.ts'
 
+type Desired = ManagerMessages['Desired']
+
 export const sessionLimits = {
   /** What the attempts in one message of desired state may weigh together, so that a frame can carry it. */
   desiredPartBytesMax: 1_024 * 1_024,
+  /** Ids to keep in one message of it: less than that many bytes as well. */
+  keepPartMax: 16_384,
 } as const
 
 export interface WorkerSessionOptions {
@@ -48,15 +52,18 @@ export class WorkerSession {
     })
   }
 
-  /** The whole desired state, in parts that fit a frame. Deltas go on from it. */
-  sendComplete(attempts: readonly DesiredAttempt[]): void {
+  /** The whole desired state, in parts that fit a frame, and the tasks to leave alone. Deltas go on from it. */
+  sendComplete(attempts: readonly DesiredAttempt[], keep: readonly string[]): void {
     this.#set.clear()
     this.#remove.clear()
     this.#seq += 1
-    const parts = portions(attempts)
-    parts.forEach((set, at) => {
+    const parts: Pick<Desired, 'set' | 'keep'>[] = portions(attempts).map((set) => ({ set }))
+    const { keepPartMax } = sessionLimits
+    for (let at = 0; at < keep.length; at += keepPartMax)
+      parts.push({ set: [], keep: keep.slice(at, at + keepPartMax) })
+    parts.forEach((part, at) => {
       const last = at === parts.length - 1
-      this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, set, remove: [] })
+      this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, remove: [], ...part })
     })
   }
 

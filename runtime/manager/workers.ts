@@ -45,6 +45,8 @@ export interface WorkersOptions {
   readonly liveness: Liveness
   readonly outputs: Outputs
   readonly subscriptions: Subscriptions
+  /** Ids of the tasks whose records could not be read: what runs of them is not the manager's to judge. */
+  readonly setAside: ReadonlySet<string>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -152,7 +154,7 @@ export class Workers {
   }
 
   #admit(session: WorkerSession, hello: Hello): void {
-    const { host, nodes, identity, heartbeatMs, leaseMs, desired, logger } = this.#options
+    const { host, nodes, identity, heartbeatMs, leaseMs, logger } = this.#options
     const before = this.#sessions.get(session.nodeId)
     this.#sessions.set(session.nodeId, session)
     before?.channel.close(closeCodes.replaced, 'another session of this node has taken its place')
@@ -170,11 +172,16 @@ export class Workers {
           leaseMs,
         })
         session.welcomed = true
-        session.sendComplete(desired.complete(session.nodeId))
+        this.#sendComplete(session)
         logger.info(`node ${session.name} is ready`)
       })
     })
     this.#take(session, hello.attempts)
+  }
+
+  #sendComplete(session: WorkerSession): void {
+    const { desired, setAside } = this.#options
+    session.sendComplete(desired.complete(session.nodeId), [...setAside])
   }
 
   /**
@@ -222,7 +229,7 @@ export class Workers {
         break
       }
       case 'DesiredGap':
-        session.sendComplete(this.#options.desired.complete(session.nodeId))
+        this.#sendComplete(session)
         break
       case 'Pong':
         this.#contested.get(session)?.(true)
@@ -259,10 +266,12 @@ export class Workers {
       })
       return
     }
+    const { host, setAside } = this.#options
     for (const status of statuses) {
-      this.#options.host.run((turn) => {
+      host.run((turn) => {
         this.#imply(turn, session.nodeId, status)
-        turn.finally(() => session.acknowledge([status]))
+        // The end of one that cannot be read is kept by its worker: here it would be lost.
+        if (!setAside.has(status.taskId)) turn.finally(() => session.acknowledge([status]))
       })
     }
   }

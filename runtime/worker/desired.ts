@@ -26,8 +26,10 @@ export interface DesiredOptions {
 export class Desired {
   readonly #options: DesiredOptions
   #wanted = new Set<string>()
+  /** Tasks of which the manager cannot say what is wanted. */
+  #kept = new Set<string>()
   /** The parts of a complete state that have come so far. */
-  #parts: { readonly seq: number; readonly set: DesiredAttempt[] } | undefined
+  #parts: { readonly seq: number; readonly set: DesiredAttempt[]; readonly keep: string[] } | undefined
   /** The newest that is believed; undefined until a complete one has come in this session. */
   #have: number | undefined
   #gapTold = false
@@ -45,6 +47,11 @@ export class Desired {
     return this.#wanted.has(attemptName(key))
   }
 
+  /** Whether it is to be left as it is, wanted or not. */
+  keeps({ taskId }: AttemptKey): boolean {
+    return this.#kept.has(taskId)
+  }
+
   /** A new session: what was known may be out of date. */
   begin(): void {
     this.#parts = undefined
@@ -59,11 +66,13 @@ export class Desired {
     else this.#gap()
   }
 
-  #takePart({ seq, set, last }: Message): void {
-    if (this.#parts?.seq !== seq) this.#parts = { seq, set: [] }
+  #takePart({ seq, set, keep, last }: Message): void {
+    if (this.#parts?.seq !== seq) this.#parts = { seq, set: [], keep: [] }
     this.#parts.set.push(...set)
+    this.#parts.keep.push(...(keep ?? []))
     if (!last) return
     const { set: all } = this.#parts
+    this.#kept = new Set(this.#parts.keep)
     this.#parts = undefined
     this.#have = seq
     this.#gapTold = false
@@ -71,7 +80,7 @@ export class Desired {
     for (const attempt of all) this.#apply(attempt)
     for (const { snapshot } of [...this.#options.attempts.all()]) {
       const { key } = snapshot.context as { key: AttemptKey }
-      if (!this.wants(key)) this.#absent(key)
+      if (!this.wants(key) && !this.keeps(key)) this.#absent(key)
     }
     this.#options.onComplete()
   }

@@ -130,7 +130,8 @@ export class Recovery {
     const { attempts, removals, logger } = this.#options
     const desired = this.#options.desired()
     for (const key of listed) {
-      if (!desired.isComplete || attempts.get(key) !== undefined || desired.wants(key)) continue
+      if (!desired.isComplete || attempts.get(key) !== undefined) continue
+      if (desired.wants(key) || desired.keeps(key)) continue
       logger.info(`removing ${attemptName(key)}, which nobody wants`, { driver: driverName })
       removals.remove(driverName, key, () => this.#setAside.delete(keys.attempt(key)))
     }

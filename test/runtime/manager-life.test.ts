@@ -109,6 +109,37 @@ describe('a record that cannot be read', () => {
     expect(rig.failures).toEqual([])
   })
 
+  test('leaves what runs of its task alone, and its end with its worker', async () => {
+    let worker = await rig.worker()
+    for (const id of ['a', 'b', 'c']) {
+      await client.submit(id, spec())
+      await rig.settle()
+      worker.started(`${id}.1`)
+    }
+    await rig.crash()
+    await write(rig.disk, keys.task('b'), new Uint8Array([1, 2, 3, 4, 5, 6]))
+    await rig.disk.memory.batch([{ type: 'del', key: keys.spec('c') }], { sync: true, epoch: 1 })
+    await rig.open()
+    await rig.join(worker)
+    expect(worker.wishes).toEqual(['a.1 run'])
+    expect(worker.all('Desired').flatMap(({ keep }) => keep ?? [])).toEqual(['b', 'c'])
+    // What it uses stays reserved for as long as it runs.
+    client = await rig.client()
+    expect((await client.nodes()).items[0]).toMatchObject({ tasks: 3 })
+    for (const id of ['a', 'b', 'c']) worker.exited(`${id}.1`)
+    await rig.settle()
+    expect(worker.acknowledged.at(-1)).toBe('a.1:2')
+    expect(worker.all('StatusAck').flatMap(({ attempts }) => attempts.filter(({ ended }) => ended))).toHaveLength(1)
+    expect((await client.nodes()).items[0]).toMatchObject({ tasks: 0 })
+    // And so it goes for a worker that asks for the complete state once more.
+    worker.received = []
+    worker.send({ type: 'DesiredGap', have: 0 })
+    await rig.settle()
+    expect(worker.all('Desired').flatMap(({ keep }) => keep ?? [])).toEqual(['b', 'c'])
+    worker = await rig.worker({ nodeId: 'n2' })
+    expect(worker.all('Desired').at(-1)).toMatchObject({ complete: true, last: true, keep: ['b', 'c'] })
+  })
+
   test('among those that have ended costs no list of the recent ones', async () => {
     for (const id of ['a', 'b']) {
       await client.submit(id, spec())

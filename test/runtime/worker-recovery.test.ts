@@ -183,6 +183,29 @@ describe('orphans', () => {
   })
 })
 
+test('what the manager cannot judge is left as it is, recorded here or not', async () => {
+  const stage = await orphaned()
+  stage.world.begin(b)
+  stage.world.begin(key('task-c'))
+  const { heartbeatMs, leaseMs, clusterId, epoch } = stage.manager
+  stage.manager.desired.clear()
+  stage.manager.onHello = () => {
+    stage.manager.send({ type: 'Welcome', clusterId, sessionId: 's', epoch, heartbeatMs, leaseMs })
+    const complete = { type: 'Desired' as const, seq: 1, complete: true, set: [], remove: [] }
+    stage.manager.send({ ...complete, last: false, keep: ['task-a'] }, { ...complete, last: true, keep: ['task-b'] })
+  }
+  const life = stage.begin()
+  await stage.connected(life)
+  await until('the orphan is removed', () => stage.world.removed.includes('task-c.1'))
+  await settle()
+  expect([...stage.world.things.keys()]).toEqual(['task-a.1', 'task-b.1'])
+  expect(stage.world.stops).toEqual([])
+  // Once it can judge again, it does.
+  stage.manager.send({ type: 'Desired', seq: 2, complete: true, last: true, set: [], remove: [] })
+  await until('both are removed', () => stage.world.things.size === 0, stage.clock)
+  await life.worker.stop()
+})
+
 describe('a record that cannot be read', () => {
   test('is named, and the attempt is adopted if it still exists', async () => {
     const stage = await orphaned()
