@@ -66,16 +66,22 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Reason', reason],
     ['Runs', what],
     ['Node', task.node ?? 'none yet'],
-    [
-      'Asks for',
-      `${task.reserved.cpus} cpus, ${formatSize(task.reserved.memoryBytes)}${spec.cpus || spec.memoryBytes ? '' : ' (default, not enforced)'}`,
-    ],
+    ['Asks for', askedText(task, spec)],
     ['Constraints', spec.constraints?.join(', ')],
     ['Restart', task.restarts > 0 ? `${restart}, ${task.restarts} so far` : restart],
     ['Rerun of', task.rerunOf ?? undefined],
     ['Created', `${new Date(task.createdAtMs).toISOString()} (${formatAge(nowMs - task.createdAtMs)} ago)`],
   ]
   return rows.flatMap(([name, text]) => (text ? [`${`${name}:`.padEnd(13)}${printable(text)}`] : []))
+}
+
+/** What is reserved for it. A limit holds for a container only, and only what was asked for. */
+function askedText({ driver, reserved }: Explanation['task'], spec: Explanation['spec']): string {
+  const marked = (text: string, isGiven: boolean): string =>
+    !isGiven ? `${text} (default, not enforced)` : driver === 'docker' ? text : `${text} (reserved, not enforced)`
+  const cpus = marked(`${reserved.cpus} ${reserved.cpus === 1 ? 'cpu' : 'cpus'}`, spec.cpus !== undefined)
+  const memory = marked(formatSize(reserved.memoryBytes), spec.memoryBytes !== undefined)
+  return `${cpus}, ${memory}`
 }
 
 const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)

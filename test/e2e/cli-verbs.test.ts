@@ -185,6 +185,7 @@ describe('status and explain', () => {
     expect(wait).toMatch(/^State: +Pending: Queued: .*64 cpus/m)
     expect(wait).toMatch(/^Placement\n {2}no node was fit: .*1 node considered.*\n {2}- here: offers 2 cpus/m)
     expect(wait).toMatch(/^Attempts\n {2}none yet$/m)
+    expect(wait).toMatch(/^Asks for: +64 cpus \(reserved, not enforced\), 64MiB \(default, not enforced\)$/m)
     expect(where).toMatch(/- here: .*zone=mars/)
     expect(done).toMatch(/^State: +Failed: exit 9$/m)
     expect(done).toMatch(/picked here \(round-robin, 1 node considered/)
