@@ -105,7 +105,7 @@ export class ManagerDoor {
       cancel()
       // Before anything else is looked at: strangers learn nothing of the schemas, and cost little.
       if (!isSecret(this.#options.token, tokenOf(frame) ?? this.#options.token)) {
-        channel.close(closeCodes.unauthorized, 'the token is missing or wrong; it is in <data-dir>/token')
+        channel.close(closeCodes.unauthorized, `the token is missing or wrong; it is in the manager's <data-dir>/token`)
         return
       }
       const [first, ...rest] = channel.read(frame, firstMessages, false) ?? []
