@@ -1,6 +1,7 @@
 /** The secret that clients and workers show: random, in a file that only its owner may read. */
+import { existsSync } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { TroupeError } from '../actors/protocol/errors.ts'
 import type { Random } from './random.ts'
 
@@ -11,7 +12,7 @@ export const tokenFileOf = (dataDir: string): string => join(dataDir, 'token')
 /** The token in the folder, made if there is none. Throws TroupeError `Invalid` for an empty file. */
 export async function loadToken(dataDir: string, random: Random): Promise<string> {
   const path = tokenFileOf(dataDir)
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await makeDataDir(dataDir)
   try {
     const file = await open(path, 'wx', 0o600)
     const token = random.id(tokenChars)
@@ -25,4 +26,20 @@ export async function loadToken(dataDir: string, random: Random): Promise<string
   const token = (await readFile(path, 'utf8')).trim()
   if (token === '') throw new TroupeError('Invalid', `${path} is empty; delete it, and a new token is made`)
   return token
+}
+
+async function makeDataDir(dataDir: string): Promise<void> {
+  let first = resolve(dataDir)
+  if (existsSync(first)) return
+  while (!existsSync(dirname(first))) first = dirname(first)
+  try {
+    // Not at once with all parents: in /proc Node's recursive mkdir tries for ever, and the process cannot even end.
+    await mkdir(first, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
+      const why = (error as Error).message
+      throw new TroupeError('Invalid', `${dataDir} cannot be made (${why}); name another folder with --data-dir`)
+    }
+  }
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
 }

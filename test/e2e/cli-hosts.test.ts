@@ -114,6 +114,9 @@ test('a port that is taken, and a worker that is refused, each end with one sent
   const taken = await cluster.troupe('up', '--listen', `127.0.0.1:${cluster.port}`, '--data-dir', other)
   expect(taken.code).toBe(1)
   expect(taken.stderr).toMatch(new RegExp(`Port ${cluster.port} is taken`))
+  // Where Node's own recursive mkdir would never return.
+  const nowhere = await cluster.troupe('up', '--listen', '127.0.0.1:0', '--data-dir', '/proc/troupe')
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringMatching(/name another folder with --data-dir/) })
   const worker = ['worker', '--manager', cluster.address, '--data-dir', join(cluster.dir, 'w')]
   const refused = await cluster.troupe(...worker, '--token', 'wrong')
   expect(refused.code).toBeGreaterThan(0)

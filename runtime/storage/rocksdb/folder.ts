@@ -72,14 +72,13 @@ export async function writeFormat(paths: StorePaths, format: number): Promise<vo
 
 /** Makes the folders with their parents, for the owner alone: what they hold may be secret. */
 export async function makeFolders(paths: StorePaths): Promise<void> {
-  const first = await mkdir(paths.db, { recursive: true, mode: 0o700 }).catch(async (error) => {
-    // Of a read-only file system Node's recursive mkdir says ENOENT; the plain one says what is the matter.
-    let missing = paths.db
-    while (!(await exists(dirname(missing)))) missing = dirname(missing)
-    await mkdir(missing, { mode: 0o700 })
-    throw error
-  })
-  if (first === undefined) return
+  if (await exists(paths.db)) return
+  // The plain mkdir comes first: of a read-only file system Node's recursive one says ENOENT, and where the system says
+  // so below a folder that is there, as in /proc, it tries for ever and the process cannot even end.
+  let first = paths.db
+  while (!(await exists(dirname(first)))) first = dirname(first)
+  await mkdir(first, { mode: 0o700 })
+  await mkdir(paths.db, { recursive: true, mode: 0o700 })
   for (let made = paths.db; ; made = dirname(made)) {
     await syncFolder(dirname(made))
     if (made === first || made === dirname(made)) return
