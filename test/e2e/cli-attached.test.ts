@@ -16,7 +16,6 @@ afterAll(() => cluster.close())
 const withoutEngine = process.env.TROUPE_TEST_WITHOUT_ENGINE
 const drivers = [
   { driver: 'process', flags: ['--driver', 'process', '--'], leftOut: false },
-  // Where there is no engine, scripts/test has said so.
   { driver: 'docker', flags: [testImage], leftOut: withoutEngine !== undefined },
 ]
 
@@ -33,6 +32,7 @@ const seen = (run: Program, text: string) =>
   )
 
 for (const { driver, flags, leftOut } of drivers) {
+  // Docker, where there is no engine: scripts/test has said so.
   describe.skipIf(leftOut)(driver, () => {
     const start = (id: string, script: string, ...more: string[]) =>
       cluster.start('run', '--id', `${driver}-${id}`, ...more, ...flags, 'sh', '-c', script)

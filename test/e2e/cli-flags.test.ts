@@ -44,6 +44,7 @@ const limits = [
   'exit 0',
 ].join('; ')
 
+// Where there is no engine, scripts/test has said so.
 describe.skipIf(withoutEngine !== undefined)('a container', () => {
   test('--cpus, --memory and --pids-limit are its limits, and reserved', async () => {
     const flags = ['--id', 'limits', '--cpus', '0.5', '--memory', '32m', '--pids-limit', '50']
