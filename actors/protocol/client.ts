@@ -44,13 +44,13 @@ export const clientMessages = {
   }),
   /** Reply: `Submitted`. Sending it again with the same spec is harmless; with another it is `Conflict`. */
   SubmitTask: Type.Object({ type: Type.Literal('SubmitTask'), req: Req, taskId: TaskId, spec: TaskSpec }),
-  /** Run a final task again as a new one. Reply: `Submitted`. */
-  RerunTask: Type.Object({ type: Type.Literal('RerunTask'), req: Req, taskId: TaskIdPrefix, newTaskId: TaskId }),
-  /** Reply: `StopAccepted`. `graceMs` overrides the task's own; 0 kills at once. */
+  /** Run a final task again as a new one. The whole id: what changes something is never guessed at. Reply: `Submitted`. */
+  RerunTask: Type.Object({ type: Type.Literal('RerunTask'), req: Req, taskId: TaskId, newTaskId: TaskId }),
+  /** By the whole id. Reply: `StopAccepted`. `graceMs` overrides the task's own; 0 kills at once. */
   StopTask: Type.Object({
     type: Type.Literal('StopTask'),
     req: Req,
-    taskId: TaskIdPrefix,
+    taskId: TaskId,
     graceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
   }),
   /**

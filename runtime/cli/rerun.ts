@@ -4,6 +4,7 @@ import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand, parsing } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { parseTaskId, taskReference } from './task-id.ts'
+import { wholeId } from './whole-id.ts'
 
 interface RerunFlags extends AddressFlags {
   readonly id?: string
@@ -18,7 +19,8 @@ export function buildRerun(cli: Cli): Command {
     const link = await openCliLink(cli, flags)
     try {
       // With an id of our own, asking twice makes one task.
-      const { task } = await link.persist((client) => client.rerun(id, newTaskId))
+      const taskId = await link.persist((client) => wholeId(client, id))
+      const { task } = await link.persist((client) => client.rerun(taskId, newTaskId))
       cli.output.line(task.id)
     } finally {
       await link.close()

@@ -6,6 +6,7 @@ import { withClient, withConnection } from './connection.ts'
 import { parseDuration } from './duration.ts'
 import { exitCodeOf } from './failure.ts'
 import { taskReferences } from './task-id.ts'
+import { wholeId } from './whole-id.ts'
 
 interface StopFlags extends AddressFlags {
   readonly stopTimeout?: number
@@ -28,7 +29,7 @@ export function buildStop(cli: Cli): Command {
       // One that cannot be stopped must not keep the others running.
       for (const id of ids) {
         try {
-          const { task, alreadyFinal } = await client.stop(id, options)
+          const { task, alreadyFinal } = await client.stop(await wholeId(client, id), options)
           if (alreadyFinal) cli.output.note(`troupe: ${task.id} has ended already (${task.state})`)
           cli.output.line(task.id)
         } catch (error) {

@@ -132,9 +132,9 @@ export class Tasks {
     })
   }
 
-  /** Throws `NotFound`, `Ambiguous`, `Conflict` (it is not final yet), and what `submit` throws. */
-  async rerun(prefix: string, newTaskId: string): Promise<{ existing: boolean; task: TaskView }> {
-    const taskId = await this.resolve(prefix)
+  /** Throws `NotFound`, `Conflict` (it is not final yet), and what `submit` throws. */
+  async rerun(taskId: string, newTaskId: string): Promise<{ existing: boolean; task: TaskView }> {
+    await this.#submitting.get(taskId)?.catch(() => undefined)
     const view = await this.view(taskId)
     if (view.finishedAtMs === null) throw new TroupeError('Conflict', `${taskId} is still ${view.state}; stop it first`)
     const spec = await this.specOf(taskId)
@@ -142,9 +142,10 @@ export class Tasks {
     return this.submit(newTaskId, { ...spec, rerunOf: taskId })
   }
 
-  async stop(prefix: string, graceMs: number | undefined): Promise<{ alreadyFinal: boolean; task: TaskView }> {
+  /** By the whole id: while `job-1` is not there yet, a program that stops it must not stop `job-10`. */
+  async stop(taskId: string, graceMs: number | undefined): Promise<{ alreadyFinal: boolean; task: TaskView }> {
     this.#options.journal.admit()
-    const taskId = await this.resolve(prefix)
+    await this.#submitting.get(taskId)?.catch(() => undefined)
     const address = keys.task(taskId)
     const actor = this.#options.host.actors.get(address)
     if (actor === undefined) return { alreadyFinal: true, task: await this.view(taskId) }
