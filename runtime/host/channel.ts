@@ -42,7 +42,10 @@ export interface ChannelOptions {
 
 export class Channel<Out extends Message> {
   readonly connection: Connection
+  /** The connection takes more again: what was held back because of it may go on. */
+  onDrain: () => void = () => {}
   readonly #batcher: Batcher<Out>
+  #held = false
   #closed = false
 
   constructor({ connection, epoch, onRefused }: ChannelOptions) {
@@ -50,7 +53,9 @@ export class Channel<Out extends Message> {
     this.#batcher = createBatcher<Out>({
       send: (messages) => {
         const e = epoch()
-        return connection.send(e === undefined ? { m: messages } : { e, m: messages })
+        const keepsUp = connection.send(e === undefined ? { m: messages } : { e, m: messages })
+        if (!keepsUp) this.#held = true
+        return keepsUp
       },
       schedule: queueMicrotask,
       messagesMax: frameLimits.frameMessagesMax,
@@ -58,7 +63,16 @@ export class Channel<Out extends Message> {
       bulkBytesMax: frameLimits.logFrameBytesMax - 1_024,
       onRefused,
     })
-    connection.onDrain = () => this.#batcher.drained()
+    connection.onDrain = () => {
+      this.#held = false
+      this.#batcher.drained()
+      this.onDrain()
+    }
+  }
+
+  /** Whether the other end does not keep up with what is sent, until `onDrain`. */
+  get held(): boolean {
+    return this.#held
   }
 
   get closed(): boolean {

@@ -14,6 +14,7 @@ import type { Connection } from '../../transport/transport.ts'
 import { Channel, type Door } from '../host/channel.ts'
 import type { Journal } from '../host/journal.ts'
 import type { Logger } from '../logger.ts'
+import type { Drains } from './drains.ts'
 import type { History } from './history.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
@@ -25,6 +26,7 @@ export interface ClientParts {
   readonly journal: Journal
   readonly tasks: Tasks
   readonly nodes: Nodes
+  readonly drains: Drains
   readonly history: History
   readonly outputs: Outputs
   readonly subscriptions: Subscriptions
@@ -41,6 +43,8 @@ interface Stream {
   /** Ends it at its source. */
   end: () => void
   reader: OutputReader | undefined
+  /** Credit that the client gave while it did not keep up: it has not read what it says it has taken. */
+  owedBytes: number
 }
 
 export const clientSessionLimits = {
@@ -69,6 +73,7 @@ export class ClientSession {
       epoch: () => undefined,
       onRefused: (message, error) => this.#tooLarge(message, error),
     })
+    this.#channel.onDrain = () => this.#payCredit()
     connection.onFrame = (frame) => this.take(frame)
     connection.onClose = () => this.#ended()
   }
@@ -109,8 +114,10 @@ export class ClientSession {
     if (message.type === 'ClientHello') {
       this.close(closeCodes.protocol, 'a ClientHello comes once, and first')
     } else if (message.type === 'CreditOutput') {
-      const reader = this.#streams.get(message.stream)?.reader
-      if (reader !== undefined) this.#parts.outputs.credit(reader, message.bytes)
+      const stream = this.#streams.get(message.stream)
+      if (stream === undefined) return
+      stream.owedBytes += message.bytes
+      if (!this.#channel.held) this.#payCredit()
     } else if (this.#onDrained !== undefined) {
       this.#fail(message.req, new TroupeError('Unavailable', 'the manager is stopping; ask the next one'))
     } else {
@@ -120,6 +127,16 @@ export class ClientSession {
       this.#answer(message)
         .catch((error: unknown) => this.#fail(req, error))
         .finally(() => this.#answered(req))
+    }
+  }
+
+  /** Passes on the credit that the client gave. */
+  #payCredit(): void {
+    for (const stream of this.#streams.values()) {
+      const { reader, owedBytes } = stream
+      if (reader === undefined || owedBytes === 0) continue
+      stream.owedBytes = 0
+      this.#parts.outputs.credit(reader, owedBytes)
     }
   }
 
@@ -168,7 +185,7 @@ export class ClientSession {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { tasks, nodes, journal } = this.#parts
+    const { tasks, nodes, drains, journal } = this.#parts
     const { req } = request
     switch (request.type) {
       case 'SubmitTask':
@@ -185,6 +202,16 @@ export class ClientSession {
         break
       case 'QueryNodes':
         await this.#reply({ type: 'Nodes', req, revision: journal.revision, items: nodes.views() })
+        break
+      case 'DrainNode':
+        await this.#reply({ type: 'NodeChanged', req, node: await drains.drain(request.node, request.deadlineMs) })
+        break
+      case 'UndrainNode':
+        await this.#reply({ type: 'NodeChanged', req, node: await drains.undrain(request.node) })
+        break
+      case 'RemoveNode':
+        await drains.remove(request.node)
+        await this.#reply({ type: 'Ok', req })
         break
       case 'ExplainTask':
         await this.#reply({ type: 'Explanation', req, ...(await tasks.explain(request.taskId)) })
@@ -225,7 +252,7 @@ export class ClientSession {
       const message = `this connection has ${clientLimits.streamsMax} streams; end one, or open another connection`
       throw new TroupeError('Overloaded', message)
     }
-    const stream: Stream = { closed: false, end: () => {}, reader: undefined }
+    const stream: Stream = { closed: false, end: () => {}, reader: undefined, owedBytes: 0 }
     this.#streams.set(req, stream)
     try {
       await begin(stream)

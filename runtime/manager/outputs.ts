@@ -55,12 +55,14 @@ export class Outputs {
     }
   }
 
-  /** The client has taken this many bytes of one of its streams. */
+  /** The client has taken this many bytes of one of its streams. More than were sent to it count for nothing. */
   credit(reader: OutputReader, bytes: number): void {
     for (const stream of this.#streams.values()) {
       if (stream.reader !== reader) continue
-      stream.creditBytes += bytes
-      stream.session?.channel.send({ type: 'CreditLog', stream: stream.id, bytes })
+      const granted = Math.min(bytes, clientLimits.logCreditBytes - stream.creditBytes)
+      if (granted <= 0) continue
+      stream.creditBytes += granted
+      stream.session?.channel.send({ type: 'CreditLog', stream: stream.id, bytes: granted })
     }
   }
 

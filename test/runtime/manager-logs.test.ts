@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clientLimits } from '../../actors/protocol/client.ts'
 import type { Client, LogsOptions } from '../../runtime/client/client.ts'
-import { Rig, spec } from './manager-rig.ts'
+import { type RawEnd, Rig, spec, token } from './manager-rig.ts'
 import type { ScriptedWorker } from './manager-worker.ts'
 
 let rig: Rig
@@ -249,4 +249,58 @@ test('the end of a task is not told to its readers before it is durable', async 
   await stopped
   await rig.settle()
   expect([early.end, late.end]).toEqual(['done', 'done'])
+})
+
+describe('a client that gives credit', () => {
+  const portion = 16_384
+  /** Sends as much of `a` as there is credit for, and has the client claim to have taken it; answers how many bytes. */
+  async function pour(end: RawEnd, reading: { bytes: number }, rounds: number): Promise<number> {
+    let sent = 0
+    const { stream, creditBytes } = streams()[0] as { stream: string; creditBytes: number }
+    const credit = () => worker.all('CreditLog').reduce((sum, { bytes }) => sum + bytes, creditBytes)
+    for (let round = 0; round < rounds && reading.bytes + portion <= credit(); round += 1) {
+      say(stream, 'x'.repeat(portion))
+      end.connection.send({ m: [{ type: 'CreditOutput', stream: 2, bytes: portion }] })
+      await rig.settle()
+      reading.bytes += portion
+      sent += portion
+    }
+    return sent
+  }
+
+  async function begin(): Promise<RawEnd> {
+    await running('a')
+    const end = await rig.raw()
+    const readLogs = { type: 'ReadLogs', req: 2, taskId: 'a', follow: true }
+    end.connection.send({ m: [{ type: 'ClientHello', version: 'x', token }, readLogs] })
+    await rig.settle()
+    return end
+  }
+
+  test('without reading is believed only as far as the connection takes it', async () => {
+    const end = await begin()
+    const reading = { bytes: 0 }
+    end.connection.pause()
+    // The rig's connections say that they are behind at 4 MiB.
+    const most = 4 * 2 ** 20 + 2 * clientLimits.logCreditBytes
+    expect(await pour(end, reading, 1_000)).toBeLessThan(most)
+    expect(end.closed).toBeUndefined()
+    end.connection.resume()
+    await rig.settle()
+    expect(await pour(end, reading, 50)).toBe(50 * portion)
+    await rig.settle()
+    const chunks = end.received.flatMap((message) => (message.chunks ?? []) as { data: Uint8Array }[])
+    expect(chunks.reduce((sum, { data }) => sum + data.length, 0)).toBe(reading.bytes)
+  })
+
+  test('of more than was sent to it gets no more than its window', async () => {
+    const end = await begin()
+    end.connection.send({ m: [{ type: 'CreditOutput', stream: 2, bytes: 2 ** 40 }] })
+    await rig.settle()
+    expect(worker.all('CreditLog')).toEqual([])
+    say(streams()[0]?.stream as string, 'x'.repeat(100))
+    end.connection.send({ m: [{ type: 'CreditOutput', stream: 2, bytes: 2 ** 40 }] })
+    await rig.settle()
+    expect(worker.all('CreditLog')).toMatchObject([{ bytes: 100 }])
+  })
 })
