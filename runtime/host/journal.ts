@@ -17,8 +17,12 @@ export const journalLimits = {
   unitOpsMax: 64,
   /** Operations in one flush. */
   flushOpsMax: 8_192,
+  /** Bytes of keys and values in one flush; a single larger unit still goes, alone. */
+  flushBytesMax: 8 * 1_024 * 1_024,
   /** Operations that may wait for the disk before new work from outside is refused as `Overloaded`. */
   backlogOpsMax: 65_536,
+  /** The same in bytes: specs may be large. */
+  backlogBytesMax: 64 * 1_024 * 1_024,
 } as const
 
 /** What became true together. */
@@ -27,6 +31,15 @@ export interface Unit {
   /** Run in order once the unit is durable. */
   readonly actions: readonly (() => void)[]
 }
+
+interface Waiting {
+  readonly unit: Unit
+  readonly bytes: number
+}
+
+/** Characters for the bytes of keys, which are short. */
+const bytesOf = (ops: readonly StorageOp[]): number =>
+  ops.reduce((sum, op) => sum + op.key.length + (op.type === 'put' ? op.value.byteLength : 0), 0)
 
 export interface JournalOptions {
   readonly storage: Storage
@@ -41,9 +54,10 @@ export interface JournalOptions {
 
 export class Journal {
   readonly #options: JournalOptions
-  #waiting: Unit[] = []
+  #waiting: Waiting[] = []
   readonly #waiters = new Set<() => void>()
   #backlogOps = 0
+  #backlogBytes = 0
   #flushing: Promise<void> | undefined
   #failed = false
   #closed = false
@@ -67,12 +81,17 @@ export class Journal {
     return this.#failed
   }
 
+  /** Whether the disk is too far behind to take on new work from outside. */
+  get isBehind(): boolean {
+    return this.#backlogOps > journalLimits.backlogOpsMax || this.#backlogBytes > journalLimits.backlogBytesMax
+  }
+
   /** Throws `Overloaded` when the disk is too far behind to take on new work from outside. */
   admit(): void {
     if (this.#failed)
       throw new TroupeError('StorageFailed', 'The store could not save; it restarts. Try again shortly.')
     if (this.#closed) throw new TroupeError('Unavailable', 'The manager is stopping; try again when it is back.')
-    if (this.#backlogOps > journalLimits.backlogOpsMax) {
+    if (this.isBehind) {
       throw new TroupeError('Overloaded', 'Too many changes wait for the disk; try again in a moment.')
     }
   }
@@ -86,8 +105,10 @@ export class Journal {
   /** Its actions run after the flush that carries it, and after those of all units before it. */
   commit(unit: Unit): void {
     if (this.#failed || this.#closed) return
-    this.#waiting.push(unit)
+    const bytes = bytesOf(unit.ops)
+    this.#waiting.push({ unit, bytes })
     this.#backlogOps += unit.ops.length
+    this.#backlogBytes += bytes
     this.#options.onBoundary('stepped')
     if (this.#flushing === undefined) this.#flushing = this.#flush()
   }
@@ -122,8 +143,8 @@ export class Journal {
     // One microtask later: the units of the same turn go together.
     await undefined
     while (this.#waiting.length > 0 && !this.#failed) {
-      const units = this.#take()
-      const ops = units.flatMap((unit) => unit.ops)
+      const taken = this.#take()
+      const ops = taken.flatMap(({ unit }) => unit.ops)
       if (ops.length > 0) {
         this.#options.onBoundary('flush')
         try {
@@ -135,17 +156,21 @@ export class Journal {
         this.#options.onBoundary('flushed')
       }
       this.#backlogOps -= ops.length
-      for (const unit of units) this.#act(unit)
+      for (const { bytes } of taken) this.#backlogBytes -= bytes
+      for (const { unit } of taken) this.#act(unit)
     }
     this.#flushing = undefined
   }
 
-  #take(): Unit[] {
+  #take(): Waiting[] {
+    const { flushOpsMax, flushBytesMax } = journalLimits
     let ops = 0
+    let bytes = 0
     let count = 0
-    for (const unit of this.#waiting) {
-      if (count > 0 && ops + unit.ops.length > journalLimits.flushOpsMax) break
+    for (const { unit, bytes: size } of this.#waiting) {
       ops += unit.ops.length
+      bytes += size
+      if (count > 0 && (ops > flushOpsMax || bytes > flushBytesMax)) break
       count += 1
     }
     return this.#waiting.splice(0, count)

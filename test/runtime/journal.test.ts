@@ -195,6 +195,47 @@ describe('a flush that fails', () => {
   })
 })
 
+describe('large values', () => {
+  const value = new Uint8Array(512 * 1_024)
+  const put = (journal: Journal, key: string) => journal.commit({ ops: [{ type: 'put', key, value }], actions: [] })
+
+  test('share a flush only as far as its bytes go, and one that is larger goes alone', async () => {
+    const { storage, journal } = build()
+    const each = value.length + 'u00'.length
+    const fit = Math.floor(journalLimits.flushBytesMax / each)
+    for (let index = 0; index < 2 * fit; index += 1) put(journal, `u${String(index).padStart(2, '0')}`)
+    await settle()
+    expect(storage.asked[0]).toHaveLength(fit)
+    await storage.flush()
+    expect(storage.asked[1]).toHaveLength(fit)
+    await storage.flush()
+    const large = new Uint8Array(journalLimits.flushBytesMax + 1)
+    put(journal, 'before')
+    await settle()
+    journal.commit({ ops: [{ type: 'put', key: 'large', value: large }], actions: [] })
+    put(journal, 'after')
+    await storage.flush()
+    await settle()
+    expect(storage.asked[3]).toHaveLength(1)
+  })
+
+  test('fill the backlog by their bytes, long before their number does', async () => {
+    const { storage, journal } = build()
+    const count = Math.ceil(journalLimits.backlogBytesMax / value.length)
+    for (let index = 0; index < count; index += 1) {
+      expect(() => journal.admit()).not.toThrow()
+      put(journal, `u${index}`)
+    }
+    expect(count).toBeLessThan(journalLimits.backlogOpsMax)
+    expect(() => journal.admit()).toThrow(expect.objectContaining({ code: 'Overloaded', retryable: true }))
+    for (let flushes = 0; flushes <= count && journal.isBehind; flushes += 1) {
+      await settle()
+      await storage.flush()
+    }
+    expect(() => journal.admit()).not.toThrow()
+  })
+})
+
 test('a backlog over its limit refuses new work from outside until the disk has caught up', async () => {
   const { commit, storage, journal } = build()
   for (let index = 0; index <= journalLimits.backlogOpsMax / 1_000 + 1; index += 1) commit(`u${index}-`, 1_000)

@@ -100,6 +100,7 @@ test('the limits are those of the code', () => {
   const limits: Record<string, number> = { ...frameLimits, ...clientLimits, ...doorLimits }
   limits.specBytesMax = modelLimits.specBytesMax
   limits.backlogOpsMax = journalLimits.backlogOpsMax
+  limits.backlogBytesMax = journalLimits.backlogBytesMax
   const told = rows('limit').filter(([name = '']) => name.startsWith('`'))
   expect(Object.fromEntries(told.map(([name = '', value]) => [codeIn(name)[0], numberIn(value)]))).toEqual(limits)
 })
