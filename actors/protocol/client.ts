@@ -6,6 +6,8 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import {
   AttemptSummary,
+  modelLimits,
+  NodeId,
   NodeView,
   PlacementDecision,
   TaskEvent,
@@ -67,6 +69,20 @@ export const clientMessages = {
   }),
   /** Reply: `Nodes`. */
   QueryNodes: Type.Object({ type: Type.Literal('QueryNodes'), req: Req }),
+  /**
+   * By its name or id. It gets no new tasks; those that may be replaced go elsewhere, the others are waited for, at most
+   * `deadlineMs` from now. Reply: `NodeChanged`.
+   */
+  DrainNode: Type.Object({
+    type: Type.Literal('DrainNode'),
+    req: Req,
+    node: NodeId,
+    deadlineMs: Type.Optional(Type.Integer({ minimum: 0, maximum: modelLimits.durationMsMax })),
+  }),
+  /** It takes tasks again. Reply: `NodeChanged`. */
+  UndrainNode: Type.Object({ type: Type.Literal('UndrainNode'), req: Req, node: NodeId }),
+  /** Forgets a node that is Down, or drained, empty and disconnected. Reply: `Ok`, or `Conflict`. */
+  RemoveNode: Type.Object({ type: Type.Literal('RemoveNode'), req: Req, node: NodeId }),
   /** Reply: `Explanation`. */
   ExplainTask: Type.Object({ type: Type.Literal('ExplainTask'), req: Req, taskId: TaskIdPrefix }),
   /**
@@ -130,6 +146,8 @@ export const clientReplies = {
     next: Type.Optional(TaskId),
   }),
   Nodes: Type.Object({ type: Type.Literal('Nodes'), req: Req, revision: Revision, items: Type.Array(NodeView) }),
+  /** The change is stored; a drain is over once `tasks` is 0. */
+  NodeChanged: Type.Object({ type: Type.Literal('NodeChanged'), req: Req, node: NodeView }),
   Explanation: Type.Object({
     type: Type.Literal('Explanation'),
     req: Req,

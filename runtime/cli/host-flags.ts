@@ -69,7 +69,8 @@ function parseDriver(text: string): string {
   return text
 }
 
-function parseName(text: string): string {
+/** Of a node. Throws RangeError. */
+export function parseName(text: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {
     throw new RangeError(`"${text}" is no name of a node; it has 1 to 63 letters, digits, ".", "_" or "-"`)
   }

@@ -1,9 +1,10 @@
-/** `troupe node` */
+/** `troupe node`; what changes a node is in `node-verbs.ts`. */
 import type { Command } from 'commander'
 import type { NodeView } from '../../actors/model.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
+import { buildDrain, buildRemove, buildUndrain } from './node-verbs.ts'
 import type { Output } from './output.ts'
 import { formatSize } from './size.ts'
 import { type Column, tableLines } from './table.ts'
@@ -51,6 +52,8 @@ export function buildNode(cli: Cli): Command {
     '--json',
     'one JSON array',
   )
+  command.enablePositionalOptions()
+  for (const build of [buildDrain, buildUndrain, buildRemove]) command.addCommand(build(cli))
   return withConnection(command).action(async (flags: NodeFlags) => {
     const { output } = cli
     const { items } = await withClient(cli, flags, (client) => client.nodes())

@@ -38,7 +38,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./explain.ts')).buildExplain,
   },
   { name: 'logs', summary: `print a task's output`, load: async () => (await import('./logs.ts')).buildLogs },
-  { name: 'node', summary: 'list nodes', load: async () => (await import('./node.ts')).buildNode },
+  {
+    name: 'node',
+    summary: 'list nodes, drain one, remove one',
+    load: async () => (await import('./node.ts')).buildNode,
+  },
 ]
 
 const epilogue = `
@@ -77,17 +81,22 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
     const command = name === verb ? (await load())(cli) : new Command(name)
     program.addCommand(command.summary(summary))
   }
-  for (const command of [program, ...program.commands]) {
+  const within = program.commands.flatMap((command) => command.commands)
+  for (const command of [program, ...program.commands, ...within]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void cli.output.write('stdout', text),
       writeErr: (text) => void cli.output.write('stderr', text),
       outputError: (text, write) => write(`troupe: ${text.replace(/^error: /, '')}`),
     })
-    const of = command === program ? '' : ` ${command.name()}`
+    const of = pathOf(command)
     command.showHelpAfterError(`See "troupe${of} --help".`)
   }
   return program
 }
+
+/** ` node drain`; nothing for the program itself. */
+const pathOf = (command: Command): string =>
+  command.parent === null ? '' : `${pathOf(command.parent)} ${command.name()}`
 
 function report(error: unknown, output: Output): number {
   if (error instanceof CommanderError) {

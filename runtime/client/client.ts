@@ -3,7 +3,7 @@
  * `link.ts` does. Works in Node and in browsers: the transport comes from outside.
  */
 
-import type { TaskSpec } from '../../actors/model.ts'
+import type { NodeView, TaskSpec } from '../../actors/model.ts'
 import {
   type ClientMessage,
   type ClientMessages,
@@ -145,6 +145,27 @@ export class Client {
 
   async nodes(): Promise<ClientReplies['Nodes']> {
     return this.#request({ type: 'QueryNodes' }, { reply: 'Nodes', what: 'the list of nodes', changes: false })
+  }
+
+  /**
+   * Has a node get no new tasks and lose those it has: at once what may be replaced, the rest as it ends, or `deadlineMs`
+   * from now. By its name or id. Rejects with `NotFound`.
+   */
+  async drainNode(node: string, options: { deadlineMs?: number } = {}): Promise<NodeView> {
+    const limit = options.deadlineMs === undefined ? {} : { deadlineMs: options.deadlineMs }
+    const traits = { reply: 'NodeChanged', what: `draining node ${node}`, changes: true } as const
+    return (await this.#request({ type: 'DrainNode', node, ...limit }, traits)).node
+  }
+
+  /** Has a node take tasks again. Rejects with `NotFound`. */
+  async undrainNode(node: string): Promise<NodeView> {
+    const traits = { reply: 'NodeChanged', what: `undraining node ${node}`, changes: true } as const
+    return (await this.#request({ type: 'UndrainNode', node }, traits)).node
+  }
+
+  /** Forgets a node that is Down, or drained and stopped. Rejects with `NotFound`, or `Conflict` while it is of use. */
+  async removeNode(node: string): Promise<void> {
+    await this.#request({ type: 'RemoveNode', node }, { reply: 'Ok', what: `removing node ${node}`, changes: true })
   }
 
   /** Why a task is where it is. */

@@ -7,6 +7,7 @@
  *   meta/log               logId (manager)
  *   meta/epoch             manager: its term of office. worker: the highest seen
  *   meta/node              nodeId (worker)
+ *   meta/revision          no less than that of any record which was removed (manager)
  *   task/<id>              a task's record (manager)
  *   spec/<id>              what its user asked for, immutable
  *   node/<nodeId>          a node's record (manager)
@@ -32,6 +33,7 @@ export const keys = {
   logId: 'meta/log',
   epoch: 'meta/epoch',
   node: 'meta/node',
+  revision: 'meta/revision',
   task: (id: string): string => `task/${id}`,
   spec: (id: string): string => `spec/${id}`,
   nodeRecord: (nodeId: string): string => `node/${nodeId}`,

@@ -22,6 +22,7 @@ import type { Storage } from '../storage/storage.ts'
 import { Book, type News } from './book.ts'
 import { Desired } from './desired.ts'
 import { ManagerDoor } from './door.ts'
+import { Drains } from './drains.ts'
 import { History } from './history.ts'
 import { Liveness, livenessDefaults } from './liveness.ts'
 import { Nodes, nodeIdOf } from './nodes.ts'
@@ -174,12 +175,13 @@ export class ManagerHost {
     }
     const workers: Workers = new Workers({ ...shared, ...times, identity: office })
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const { clusterId, logId } = office
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, nodes, history, outputs, subscriptions, logger },
+      clientParts: { logId, journal, tasks, nodes, drains, history, outputs, subscriptions, logger },
       workers,
       clock,
       logger,

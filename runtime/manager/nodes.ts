@@ -5,6 +5,7 @@ import type { NodeRegistration, NodeView } from '../../actors/model.ts'
 import { type NodeContext, nodeStanding } from '../../actors/node.ts'
 import type { ActorHost, HostedActor, Stepped } from '../host/actor.ts'
 import { keys, prefixes } from '../host/keys.ts'
+import { encodeRecord } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
@@ -38,7 +39,7 @@ export class Nodes {
     const address = keys.nodeRecord(registration.nodeId)
     // In the same unit: a name is never nobody's, and the newest revision in the store is never lost with a record.
     const holder = this.#holder(registration.nodeId, registration.name)
-    if (holder !== undefined) this.#remove(turn, registrationOf(holder).nodeId)
+    if (holder !== undefined) this.remove(turn, registrationOf(holder).nodeId)
     if (!host.actors.has(address)) host.create(turn, address, 'node', { registration })
     turn.tell(address, { type: 'Registered', registration } as { type: string })
     liveness.renew(registration.nodeId)
@@ -73,6 +74,27 @@ export class Nodes {
     const { state } = this.load(actor)
     const wentDown = state === 'Down' && before !== undefined && nodeStanding(before.value).state !== 'Down'
     if (wentDown) this.#loseSight(turn, registration.nodeId)
+    if (before === undefined) return
+    const { drainIsOver } = before.context as NodeContext
+    const begins = isDraining(actor) && !nodeStanding(before.value).draining
+    const ends = isDrainOver(actor) && drainIsOver !== true
+    if (begins || ends) for (const [address, event] of this.#drainOf(actor)) turn.tell(address, event)
+  }
+
+  /** After a crash, once the tasks are loaded: some of those on a node may not have heard that it is drained. */
+  resumeDrains(): void {
+    for (const actor of this.all()) {
+      if (!isDraining(actor)) continue
+      for (const [address, event] of this.#drainOf(actor)) this.#options.host.tell(address, event)
+    }
+  }
+
+  /** What a node's drain says to each task on it. */
+  *#drainOf(node: HostedActor): Generator<[address: string, event: { type: string }]> {
+    const over = isDrainOver(node) ? { isOver: true } : {}
+    for (const taskId of this.#options.book.openOn(registrationOf(node).nodeId).keys()) {
+      yield [keys.task(taskId), { type: 'Drain', ...over }]
+    }
   }
 
   /** Tells placement what is true of the node now. */
@@ -103,11 +125,14 @@ export class Nodes {
     return undefined
   }
 
-  /** Forgets a node for good. */
-  #remove(turn: Turn, nodeId: string): void {
+  /** Forgets a node for good. Tasks that it may still run are waited for as before. */
+  remove(turn: Turn, nodeId: string): void {
     const { host, placement, liveness } = this.#options
+    this.get(nodeId)?.timers.cancelAll()
     host.actors.delete(keys.nodeRecord(nodeId))
     turn.del(keys.nodeRecord(nodeId))
+    // Its record may have been the newest, and no revision is ever used twice.
+    turn.put(keys.revision, encodeRecord(turn.revision()))
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
   }
@@ -134,6 +159,9 @@ export class Nodes {
 
 export const registrationOf = (actor: HostedActor): NodeRegistration =>
   (actor.snapshot.context as NodeContext).registration
+
+const isDraining = (actor: HostedActor): boolean => nodeStanding(actor.snapshot.value).draining
+const isDrainOver = (actor: HostedActor): boolean => (actor.snapshot.context as NodeContext).drainIsOver === true
 
 /** The nodeId in a node's address. */
 export const nodeIdOf = (address: string): string => address.slice(prefixes.node.length)

@@ -48,12 +48,13 @@ export async function takeOffice(storage: Storage, random: Random): Promise<Offi
 }
 
 /**
- * The log knows every commit of a task; a node's record alone can be newer. Both count, for a revision is never used twice.
+ * The log knows every commit of a task; a node's record alone can be newer, or have been removed. All count, for a
+ * revision is never used twice.
  */
 async function lastRevision(storage: Storage): Promise<number> {
-  let revision = 0
+  let revision = (await readMeta<number>(storage, keys.revision)) ?? 0
   const scan = storage.scan({ gte: prefixes.log, lt: endOf(prefixes.log), reverse: true, limit: 1 })
-  for await (const [key] of scan) revision = revisionOf(key)
+  for await (const [key] of scan) revision = Math.max(revision, revisionOf(key))
   for await (const loaded of loadActors(storage, prefixes.node, 'node')) {
     if ('record' in loaded) revision = Math.max(revision, loaded.record.revision)
   }
@@ -78,6 +79,7 @@ export async function recover(options: RecoverOptions): Promise<number> {
   // A node whose record was set aside has a lease as well, or its tasks would stay Running for ever.
   for (const nodeId of options.book.occupied()) options.liveness.renew(nodeId)
   for (const actor of live) options.host.tell(actor.address, { type: 'Recovered' })
+  options.nodes.resumeDrains()
   return live.length
 }
 

@@ -69,6 +69,11 @@ export class Workers {
     return session?.welcomed ? session : undefined
   }
 
+  /** Whether somebody speaks for it just now. */
+  isConnected(nodeId: string): boolean {
+    return this.#sessions.get(nodeId)?.channel.closed === false
+  }
+
   /** A connection whose first message was a Hello of a worker, with the messages that came behind it. */
   accept(connection: Connection, hello: Hello): void {
     const { identity, random, logger } = this.#options

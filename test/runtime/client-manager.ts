@@ -220,6 +220,10 @@ export class FakeManager {
         return this.#query(message.req, message.ids)
       case 'QueryNodes':
         return { type: 'Nodes', req, revision: this.revision, items: this.nodes }
+      case 'DrainNode':
+      case 'UndrainNode':
+      case 'RemoveNode':
+        return this.#node(message)
       case 'Unsubscribe':
         session.subscriptions.delete(message.stream)
         session.logs.delete(message.stream)
@@ -249,6 +253,20 @@ export class FakeManager {
         return 'silence'
       }
     }
+  }
+
+  #node({ type, req, node: name }: Extract<ClientMessage, { node: string }>): ClientReply {
+    const at = this.nodes.findIndex((node) => node.name === name)
+    const node = this.nodes[at]
+    if (node === undefined)
+      return { type: 'Error', req, code: 'NotFound', message: `no node ${name}`, retryable: false }
+    if (type === 'RemoveNode') {
+      this.nodes.splice(at, 1)
+      return { type: 'Ok', req }
+    }
+    const changed = { ...node, draining: type === 'DrainNode' }
+    this.nodes.splice(at, 1, changed)
+    return { type: 'NodeChanged', req, node: changed }
   }
 
   #query(req: number, ids: readonly string[] | undefined): ClientReply {
