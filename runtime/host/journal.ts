@@ -11,6 +11,7 @@ import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Storage, StorageOp } from '../storage/storage.ts'
 import type { OnBoundary } from './boundary.ts'
+import { encodeRecord } from './record.ts'
 
 export const journalLimits = {
   /** Operations of one unit, so that it fits one transaction of a replicated store. */
@@ -46,6 +47,11 @@ export interface JournalOptions {
   readonly epoch: number
   /** The last revision that the store holds. */
   readonly revision: number
+  /**
+   * Where each flush writes the last revision down, so that none is ever given twice, whichever records can be read
+   * later. In the batch that is synced anyway it costs one small key, where a unit's own would cost one each.
+   */
+  readonly revisionKey?: string
   readonly logger: Logger
   readonly onBoundary: OnBoundary
   /** Called once, when a flush failed. */
@@ -147,6 +153,8 @@ export class Journal {
       const ops = taken.flatMap(({ unit }) => unit.ops)
       if (ops.length > 0) {
         this.#options.onBoundary('flush')
+        const { revisionKey } = this.#options
+        if (revisionKey !== undefined) ops.push({ type: 'put', key: revisionKey, value: encodeRecord(this.#revision) })
         try {
           await this.#options.storage.batch(ops, { sync: true, epoch: this.#options.epoch })
         } catch (error) {
@@ -155,8 +163,10 @@ export class Journal {
         }
         this.#options.onBoundary('flushed')
       }
-      this.#backlogOps -= ops.length
-      for (const { bytes } of taken) this.#backlogBytes -= bytes
+      for (const { unit, bytes } of taken) {
+        this.#backlogOps -= unit.ops.length
+        this.#backlogBytes -= bytes
+      }
       for (const { unit } of taken) this.#act(unit)
     }
     this.#flushing = undefined

@@ -47,12 +47,24 @@ export async function takeOffice(storage: Storage, random: Random): Promise<Offi
   return { clusterId, logId, epoch, revision: await lastRevision(storage) }
 }
 
+const officeLimits = {
+  /** Revisions that are left out when the last one cannot be read: more than nodes alone ever take between two of tasks. */
+  revisionGap: 2 ** 20,
+} as const
+
 /**
  * The log knows every commit of a task; a node's record alone can be newer, or have been removed. All count, for a
  * revision is never used twice.
  */
 async function lastRevision(storage: Storage): Promise<number> {
-  let revision = (await readMeta<number>(storage, keys.revision)) ?? 0
+  let revision = 0
+  let gap = 0
+  try {
+    revision = (await readMeta<number>(storage, keys.revision)) ?? 0
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    gap = officeLimits.revisionGap
+  }
   const scan = storage.scan({ gte: prefixes.log, lt: endOf(prefixes.log), reverse: true, limit: 1 })
   for await (const [key] of scan) revision = Math.max(revision, revisionOf(key))
   for await (const loaded of loadActors(storage, prefixes.node, 'node')) {

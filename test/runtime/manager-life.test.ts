@@ -140,6 +140,29 @@ describe('a record that cannot be read', () => {
     expect(worker.all('Desired').at(-1)).toMatchObject({ complete: true, last: true, keep: ['b', 'c'] })
   })
 
+  test('costs no revision, also if it was the only one that bore the last', async () => {
+    await client.submit('a', spec())
+    for (const nodeId of ['n1', 'n2']) await rig.worker({ nodeId })
+    const damaged = new Uint8Array([1, 2, 3, 4, 5, 6])
+    let last = (await client.query()).revision
+    // The last is a node's; then what says so goes too.
+    for (const lost of [
+      ['node/n1', 'node/n2'],
+      [keys.revision, 'node/n3'],
+    ]) {
+      await rig.crash()
+      const ops = lost.map((key) => ({ type: 'put', key, value: damaged }) as const)
+      await rig.disk.memory.batch(ops, { sync: true, epoch: client.welcome.epoch })
+      await rig.open()
+      client = await rig.client()
+      expect((await client.query()).revision).toBeGreaterThanOrEqual(last)
+      await rig.worker({ nodeId: 'n3', node: { labels: { at: `${last}` } } })
+      const { revision } = await client.query()
+      expect(revision).toBeGreaterThan(last)
+      last = revision
+    }
+  })
+
   test('among those that have ended costs no list of the recent ones', async () => {
     for (const id of ['a', 'b']) {
       await client.submit(id, spec())
