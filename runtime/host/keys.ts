@@ -7,7 +7,7 @@
  *   meta/log               logId (manager)
  *   meta/epoch             manager: its term of office. worker: the highest seen
  *   meta/node              nodeId (worker)
- *   meta/revision          no less than that of any record which was removed (manager)
+ *   meta/revision          the last revision, whatever record it went to (manager)
  *   task/<id>              a task's record (manager)
  *   spec/<id>              what its user asked for, immutable
  *   node/<nodeId>          a node's record (manager)

@@ -10,7 +10,7 @@ import type { TaskContext } from '../../actors/task.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
 import { endOf, formatVersion, keys, prefixes, revisionOf } from '../host/keys.ts'
 import { type LoadedActor, loadActors, readMeta } from '../host/load.ts'
-import { decodeRecord, encodeRecord } from '../host/record.ts'
+import { decodeRecord, encodeRecord, RecordError } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
 import { type Storage, StorageError, type StorageOp } from '../storage/storage.ts'
@@ -53,8 +53,8 @@ const officeLimits = {
 } as const
 
 /**
- * The log knows every commit of a task; a node's record alone can be newer, or have been removed. All count, for a
- * revision is never used twice.
+ * Every flush writes it down. If that cannot be read, the log knows every commit of a task and a node's record alone can
+ * be newer; as one of those may be unreadable too, or removed, a gap is left. For a revision is never used twice.
  */
 async function lastRevision(storage: Storage): Promise<number> {
   let revision = 0
@@ -70,7 +70,7 @@ async function lastRevision(storage: Storage): Promise<number> {
   for await (const loaded of loadActors(storage, prefixes.node, 'node')) {
     if ('record' in loaded) revision = Math.max(revision, loaded.record.revision)
   }
-  return revision
+  return revision + gap
 }
 
 export interface RecoverOptions {
