@@ -123,7 +123,9 @@ export class ManagerHost {
     const { storage, clock, random, logger, onBoundary = noBoundary } = this.#options
     const { revision, epoch } = office
     const onFailure = (error: Error) => this.#fail(error)
-    const journal = new Journal({ storage, epoch, revision, logger, onBoundary, onFailure })
+    const journal = new Journal({
+      ...{ storage, epoch, revision, revisionKey: keys.revision, logger, onBoundary, onFailure },
+    })
     const placement = new Placement(this.#options.scheduler ?? (roundRobin as Scheduler<never>)) as Placement
     const desired = new Desired()
     const history = new History(storage)
