@@ -121,7 +121,7 @@ export class ManagerHost {
 
   #assemble(office: Office): Parts {
     const { storage, clock, random, logger, onBoundary = noBoundary } = this.#options
-    const { revision, epoch } = office
+    const { clusterId, logId, revision, epoch } = office
     const onFailure = (error: Error) => this.#fail(error)
     const journal = new Journal({
       ...{ storage, epoch, revision, revisionKey: keys.revision, logger, onBoundary, onFailure },
@@ -179,7 +179,6 @@ export class ManagerHost {
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
-    const { clusterId, logId } = office
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
       identity: { clusterId, logId, epoch },

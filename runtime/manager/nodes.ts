@@ -5,7 +5,6 @@ import type { NodeRegistration, NodeView } from '../../actors/model.ts'
 import { type NodeContext, nodeStanding } from '../../actors/node.ts'
 import type { ActorHost, HostedActor, Stepped } from '../host/actor.ts'
 import { keys, prefixes } from '../host/keys.ts'
-import { encodeRecord } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
@@ -131,8 +130,6 @@ export class Nodes {
     this.get(nodeId)?.timers.cancelAll()
     host.actors.delete(keys.nodeRecord(nodeId))
     turn.del(keys.nodeRecord(nodeId))
-    // Its record may have been the newest, and no revision is ever used twice.
-    turn.put(keys.revision, encodeRecord(turn.revision()))
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
   }
