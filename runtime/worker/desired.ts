@@ -19,8 +19,8 @@ export interface DesiredOptions {
   readonly onGap: (have: number) => void
   /** All that is desired is known now. */
   readonly onComplete: () => void
-  /** False for an attempt that may have run before, and of which nothing is left to adopt. */
-  readonly mayRun: (key: AttemptKey) => boolean
+  /** False for an attempt that may have run before, and of which nothing is left to adopt; undefined while that is not known. */
+  readonly mayRun: (key: AttemptKey, driver: string) => boolean | undefined
 }
 
 export class Desired {
@@ -28,6 +28,8 @@ export class Desired {
   #wanted = new Set<string>()
   /** Tasks of which the manager cannot say what is wanted. */
   #kept = new Set<string>()
+  /** What is desired of attempts of which it is not known yet whether they run. */
+  readonly #undecided = new Map<string, DesiredAttempt>()
   /** The parts of a complete state that have come so far. */
   #parts: { readonly seq: number; readonly set: DesiredAttempt[]; readonly keep: string[] } | undefined
   /** The newest that is believed; undefined until a complete one has come in this session. */
@@ -57,6 +59,14 @@ export class Desired {
     this.#parts = undefined
     this.#have = undefined
     this.#gapTold = false
+    this.#undecided.clear()
+  }
+
+  /** More is known of what runs. */
+  resume(): void {
+    const undecided = [...this.#undecided.values()]
+    this.#undecided.clear()
+    for (const attempt of undecided) this.#apply(attempt)
   }
 
   take(message: Message): void {
@@ -77,6 +87,7 @@ export class Desired {
     this.#have = seq
     this.#gapTold = false
     this.#wanted = new Set(all.map(attemptName))
+    this.#undecided.clear()
     for (const attempt of all) this.#apply(attempt)
     for (const { snapshot } of [...this.#options.attempts.all()]) {
       const { key } = snapshot.context as { key: AttemptKey }
@@ -89,6 +100,7 @@ export class Desired {
     this.#have = seq
     for (const key of remove) {
       this.#wanted.delete(attemptName(key))
+      this.#undecided.delete(attemptName(key))
       this.#absent(key)
     }
     for (const attempt of set) {
@@ -114,9 +126,15 @@ export class Desired {
   }
 
   /** The intent to start is stored, with what is to be started, before anything starts. */
-  #create(key: AttemptKey, { action, graceMs, stopAfterMs, spec }: DesiredAttempt): void {
-    const { host, attempts, mayRun } = this.#options
-    const runs = action === 'run' && mayRun(key)
+  #create(key: AttemptKey, desired: DesiredAttempt): void {
+    const { action, graceMs, stopAfterMs, spec } = desired
+    const { host, attempts } = this.#options
+    const mayRun = this.#options.mayRun(key, spec.driver)
+    if (mayRun === undefined) {
+      this.#undecided.set(attemptName(key), desired)
+      return
+    }
+    const runs = action === 'run' && mayRun
     if (runs) attempts.expect(key, spec)
     host.run((turn) => {
       const input: AttemptInput = { key, spec, graceMs, stopAfterMs, action: runs ? 'run' : 'stop', atMs: turn.atMs }

@@ -84,7 +84,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     attempts,
     onGap: (have) => session.send({ type: 'DesiredGap', have }),
     onComplete: () => void recovery.lookAll(),
-    mayRun: (key) => recovery.mayRun(key),
+    mayRun: (key, driver) => recovery.mayRun(key, driver),
   })
   const statuses = new Statuses({ send: (reported) => session.send({ type: 'Status', attempts: reported }) })
   const heartbeat = new Heartbeat({

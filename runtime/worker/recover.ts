@@ -41,6 +41,8 @@ export class Recovery {
   readonly #options: RecoveryOptions
   /** Addresses of attempts whose records could not be read, and whether a driver was seen to have them. */
   readonly #setAside: Map<string, boolean>
+  /** Drivers that have said what they have. */
+  readonly #listed = new Set<string>()
   #closed = false
 
   constructor(options: RecoveryOptions) {
@@ -50,10 +52,11 @@ export class Recovery {
 
   /**
    * An attempt whose record cannot be read may have run before. It may be adopted, but without anything left of it to
-   * adopt it must not be started.
+   * adopt it must not be started. Undefined until its driver has said what there is.
    */
-  mayRun(key: AttemptKey): boolean {
-    return this.#setAside.get(keys.attempt(key)) ?? true
+  mayRun(key: AttemptKey, driverName: string): boolean | undefined {
+    const wasSeen = this.#setAside.get(keys.attempt(key))
+    return wasSeen === false && !this.#listed.has(driverName) ? undefined : (wasSeen ?? true)
   }
 
   close(): void {
@@ -108,6 +111,8 @@ export class Recovery {
         const address = keys.attempt(key)
         if (this.#setAside.has(address)) this.#setAside.set(address, true)
       }
+      this.#listed.add(driverName)
+      this.#options.desired().resume()
       return listed
     } catch (error) {
       if (this.#closed) return undefined

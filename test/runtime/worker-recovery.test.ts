@@ -218,6 +218,28 @@ describe('a record that cannot be read', () => {
     await life.worker.stop()
   })
 
+  test.each([
+    [true, 'adopted'],
+    [false, 'reported as ended'],
+  ])('waits for the driver to say whether it runs: if so (%s) it is %s', async (isThere) => {
+    const stage = await orphaned()
+    await damage(stage)
+    stage.world.available = false
+    const life = stage.begin()
+    await stage.connected(life)
+    stage.clock.advance(1_000)
+    await settle()
+    expect(stage.manager.statuses(a)).toEqual([])
+    if (!isThere) stage.world.things.clear()
+    stage.world.setAvailable(true)
+    const told = () => (isThere ? stage.manager.status(a)?.startedAtMs : stage.manager.status(a)?.end)
+    await until('it is told', () => told() !== undefined, stage.clock)
+    expect(stage.manager.status(a)?.end === undefined).toBe(isThere)
+    expect(stage.world.begun.get('task-a.1')).toBe(1)
+    expect(stage.world.removed).toEqual([])
+    await life.worker.stop()
+  })
+
   test('is never a reason to start it again', async () => {
     const stage = await orphaned()
     await damage(stage)
