@@ -6,9 +6,11 @@
  *        │  └─────────────────┼──┼── Stop ─────────┴─▶ Stopping ──▶ Ended ──acknowledged and absent──▶ Removing ──▶ Removed
  *        └────────────────────┴──┴───────────────────────────────────▲
  *
- * `Absent` (the manager wants nothing of it) stops what still runs. What is reported is derived: `statusOf`.
+ * `HealthChanged` records what the health check of a running one found. `Absent` (the manager wants nothing of it) stops
+ * what still runs. What is reported is derived: `statusOf`.
  */
 import { assign, setup } from 'xstate'
+import type { Health, HealthCheck } from './health.ts'
 import type { AttemptEnd, AttemptKey, AttemptStatus, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
 import type { Stamp } from './step.ts'
@@ -17,6 +19,10 @@ export interface AttemptContext {
   readonly key: AttemptKey
   readonly driver: TaskSpec['driver']
   readonly reserved: Resources
+  /** How the worker is to find out whether it is well. */
+  readonly check: HealthCheck | undefined
+  /** What that came to; undefined until it counts. */
+  readonly health: Health | undefined
   readonly graceMs: number
   readonly stopAfterMs: number | undefined
   /** Grows with every change that is worth a report. */
@@ -51,6 +57,7 @@ export type AttemptEvents =
       readonly retryable: boolean
     }
   | { readonly type: 'Lost'; readonly occurredAtMs: number; readonly message: string }
+  | { readonly type: 'HealthChanged'; readonly health: Health }
   | { readonly type: 'Stop'; readonly graceMs: number }
   | { readonly type: 'Acknowledged' }
   | { readonly type: 'Absent' }
@@ -64,6 +71,7 @@ export const attemptEventTypes = [
   'Exited',
   'StartFailed',
   'Lost',
+  'HealthChanged',
   'Stop',
   'Acknowledged',
   'Absent',
@@ -109,6 +117,8 @@ function initialContext({ key, spec, graceMs, stopAfterMs, action, atMs }: Attem
     key,
     driver: spec.driver,
     reserved: reservationOf(spec),
+    check: spec.health,
+    health: undefined,
     graceMs,
     stopAfterMs,
     seq: 1,
@@ -157,6 +167,10 @@ export const attemptMachine = setup({
       stoppingAtMs: context.stoppingAtMs ?? event.atMs,
       graceMs: event.type === 'Stop' ? event.graceMs : context.graceMs,
     })),
+    recordHealth: assign(({ context, event }) => ({
+      seq: context.seq + 1,
+      health: (event as Extract<AttemptEvent, { type: 'HealthChanged' }>).health,
+    })),
     recordAbsent: assign({ absent: true }),
     recordAcknowledged: assign({ acknowledged: true }),
     recordEnd: assign(({ context, event }) => {
@@ -196,7 +210,7 @@ export const attemptMachine = setup({
         Recovered: { actions: { type: 'startAttempt', params: ({ context }) => ({ key: context.key }) } },
       },
     },
-    Running: { on: { ...ends, ...stops } },
+    Running: { on: { ...ends, ...stops, HealthChanged: { actions: 'recordHealth' } } },
     Stopping: {
       entry: { type: 'stopAttempt', params: ({ context }) => ({ key: context.key, graceMs: context.graceMs }) },
       on: {
@@ -244,6 +258,7 @@ export function statusOf(context: AttemptContext): AttemptStatus {
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(stoppingAtMs === undefined ? {} : { stoppingAtMs }),
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...(context.health === undefined ? {} : { health: context.health }),
     ...(context.end === undefined ? {} : { end: context.end }),
   }
 }

@@ -4,6 +4,7 @@
  * validates with them and the types are derived from them.
  */
 import { type Static, Type } from 'typebox'
+import { Health, HealthCheck } from './health.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const
@@ -123,6 +124,8 @@ export const TaskSpec = Type.Object({
   /** Between TERM and KILL when stopped, in milliseconds. Default 10,000. */
   stopGraceMs: Type.Optional(DurationMs),
   disconnect: Type.Optional(DisconnectPolicy),
+  /** How it is found out whether it is well, while it runs. Default: it is not. */
+  health: Type.Optional(HealthCheck),
   /** The final task that this one runs again. */
   rerunOf: Type.Optional(TaskId),
 })
@@ -189,6 +192,8 @@ export const AttemptStatus = Type.Object({
   startedAtMs: Type.Optional(TimeMs),
   /** Set once a stop was begun on the worker. */
   stoppingAtMs: Type.Optional(TimeMs),
+  /** Set once a health check has said something that counts. */
+  health: Type.Optional(Health),
   endedAtMs: Type.Optional(TimeMs),
   end: Type.Optional(AttemptEnd),
   /** What the attempt reserves, so that a manager can account for one it has given up. */
@@ -243,7 +248,7 @@ export const TaskView = Type.Object({
   id: TaskId,
   name: Type.String(),
   state: Type.Enum([...taskStates]),
-  /** The nested state, or '' where there is none: `Queued`, `BackingOff`, `Pulling`, `Starting`, `Stopping`, `Unreachable`. */
+  /** The nested state, or '' where there is none: `Queued`, `BackingOff`, `Pulling`, `Starting`, `Checking`, `Unhealthy`, `Stopping`, `Unreachable`. */
   detail: Type.String(),
   driver: Type.String(),
   /** The name of the node it is on or was last on; null before the first placement. */
@@ -257,6 +262,8 @@ export const TaskView = Type.Object({
   outcome: Type.Union([Type.Enum([...outcomes]), Type.Null()]),
   /** One sentence for people: why it failed, or why it waits. */
   reason: Type.Union([Type.String(), Type.Null()]),
+  /** How well the newest attempt is; absent where nothing is checked. */
+  health: Type.Optional(Health),
   image: Type.Union([Type.String(), Type.Null()]),
   command: Type.Array(Type.String()),
   labels: Labels,

@@ -2,6 +2,7 @@
  * What a specification means once its defaults are filled in, and what is wrong with one that its schema lets pass because
  * it takes more than one field to see.
  */
+import { faultOfHealth } from './health.ts'
 import { modelLimits, type TaskSpec } from './model.ts'
 import { type ResolvedRestart, resolveRestart } from './restart.ts'
 import { parseConstraint } from './schedulers/filters.ts'
@@ -126,7 +127,15 @@ function checkDisconnect(spec: TaskSpec): string | undefined {
  * The size of the whole (`specBytesMax`) is left to who encodes it.
  */
 export function checkSpec(spec: TaskSpec): string | undefined {
-  for (const check of [checkDriver, checkText, checkLabels, checkMounts, checkRestart, checkDisconnect]) {
+  for (const check of [
+    checkDriver,
+    checkText,
+    checkLabels,
+    checkMounts,
+    checkRestart,
+    checkDisconnect,
+    faultOfHealth,
+  ]) {
     const wrong = check(spec)
     if (wrong !== undefined) return wrong
   }

@@ -2,6 +2,7 @@
  * From a cumulative status to the events that it implies: the manager steps each of them in order, so that nobody sees
  * a task go from Scheduled to Completed without Running when it did run.
  */
+import type { Health } from './health.ts'
 import type { AttemptStatus } from './model.ts'
 import type { TaskContext, TaskEvents } from './task.ts'
 
@@ -17,9 +18,19 @@ export function impliedEvents(context: TaskContext, path: string, status: Attemp
   if (path.startsWith('Scheduled') && status.startedAtMs !== undefined) {
     events.push({ type: 'Started', startedAtMs: status.startedAtMs })
   }
+  if (status.health !== undefined && status.startedAtMs !== undefined) {
+    events.push(...healthEvents(context, path, status.health))
+  }
   const byItself = context.stopCause === 'Drain' && status.stoppingAtMs === undefined
   if (status.end !== undefined) events.push(endEvent(status.end, byItself))
   return events
+}
+
+/** What its health check found, if that is news. Where a stop is under way it changes nothing any more. */
+function healthEvents(context: TaskContext, path: string, health: Health): TaskEvents[] {
+  const isKnown = health.seq <= (context.health?.seq ?? 0)
+  if (isKnown || path.endsWith('.Stopping')) return []
+  return [health.state === 'failed' ? { type: 'Unhealthy', health } : { type: 'HealthChanged', health }]
 }
 
 function endEvent(end: NonNullable<AttemptStatus['end']>, byItself: boolean): TaskEvents {

@@ -3,6 +3,7 @@
  * people see. Pure functions of its snapshot, so that the manager derives them afresh at every load.
  */
 import type { AnyMachineSnapshot } from 'xstate'
+import type { Health } from './health.ts'
 import type { AttemptKey, Resources, TaskState, TaskView } from './model.ts'
 import { pathOf } from './step.ts'
 import type { TaskContext } from './task.ts'
@@ -59,11 +60,19 @@ export function stateOf(path: string): { state: TaskState; detail: string } {
   return { state: state as TaskState, detail: plainDetails.has(detail) ? '' : detail }
 }
 
+/** Until a check has counted, one that runs is starting. */
+function healthOf({ checked, health, startedAtMs }: TaskContext): Health | undefined {
+  if (!checked || health !== undefined || startedAtMs === undefined) return health
+  return { seq: 0, state: 'starting', atMs: startedAtMs, failures: 0 }
+}
+
 export function viewOf(snapshot: AnyMachineSnapshot, revision: number): TaskView {
   const context = snapshot.context as TaskContext
   const end = context.end
   const { state, detail } = stateOf(pathOf(snapshot.value))
   const waitsBecause = state === 'Pending' ? context.why : undefined
+  const health = healthOf(context)
+  const ailsBecause = state === 'Running' ? health?.detail : undefined
   return {
     id: context.taskId,
     name: context.name,
@@ -77,7 +86,8 @@ export function viewOf(snapshot: AnyMachineSnapshot, revision: number): TaskView
     exitCode: end?.kind === 'exited' ? end.exitCode : null,
     signal: (end?.kind === 'exited' ? end.signal : undefined) ?? null,
     outcome: context.outcome ?? null,
-    reason: context.reason ?? waitsBecause ?? null,
+    reason: context.reason ?? waitsBecause ?? ailsBecause ?? null,
+    ...(health === undefined ? {} : { health: { ...health } }),
     image: context.image ?? null,
     command: [...context.command],
     labels: { ...context.labels },

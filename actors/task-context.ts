@@ -1,9 +1,10 @@
 /** What a task knows and is told: its context, its events, and how the one follows from the other. `task.ts` is the table. */
+import type { Health } from './health.ts'
 import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
 import { type Policies, resolvePolicies } from './policies.ts'
 import type { Stamp } from './step.ts'
-import { describeEnd, type StopCause, type Verdict, verdict } from './verdict.ts'
+import { describeEnd, describeHealth, type StopCause, type Verdict, verdict } from './verdict.ts'
 
 export const taskLimits = {
   /** Attempts kept in the history of a task; the oldest go first. */
@@ -34,6 +35,10 @@ export interface TaskContext {
   readonly decision: PlacementDecision | undefined
   readonly why: string | undefined
   readonly stopCause: StopCause | undefined
+  /** Whether it has a health check. */
+  readonly checked: boolean
+  /** What that said last of the newest attempt; undefined until it counts. */
+  readonly health: Health | undefined
   readonly graceMs: number
   readonly scheduledAtMs: number | undefined
   readonly startedAtMs: number | undefined
@@ -70,7 +75,9 @@ export type TaskEvents =
   /** `graceMs` overrides the task's own; 0 kills at once. */
   | { readonly type: 'Stop'; readonly graceMs?: number }
   | { readonly type: 'TimedOut' }
-  | { readonly type: 'Unhealthy' }
+  /** Its health is not what it was; `failed` comes as `Unhealthy`. */
+  | { readonly type: 'HealthChanged'; readonly health: Health }
+  | { readonly type: 'Unhealthy'; readonly health?: Health }
   /** Its node is drained: it leaves if it may be replaced, and at the drain's deadline (`isOver`) in any case. */
   | { readonly type: 'Drain'; readonly isOver?: boolean }
   | { readonly type: 'NodeUnreachable' }
@@ -91,6 +98,7 @@ export const taskEventTypes = [
   'Lost',
   'Stop',
   'TimedOut',
+  'HealthChanged',
   'Unhealthy',
   'Drain',
   'NodeUnreachable',
@@ -156,6 +164,8 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     decision: undefined,
     why: undefined,
     stopCause: undefined,
+    checked: spec.health !== undefined,
+    health: undefined,
     graceMs: policies.limits.stopGraceMs,
     scheduledAtMs: undefined,
     startedAtMs: undefined,
@@ -190,17 +200,25 @@ export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { ty
     why: undefined,
     scheduledAtMs: event.atMs,
     startedAtMs: undefined,
+    health: undefined,
     end: undefined,
     graceMs: context.policies.limits.stopGraceMs,
     attempts: [...context.attempts, summary].slice(-taskLimits.attemptsKeptMax),
   }
 }
 
+/** Why the attempt is over, for people: what stopped it says more than the signal that it ended by. */
+function reasonOf(context: TaskContext, event: TaskEvent, end: AttemptEnd): string | undefined {
+  const told = describeEnd(end)
+  const cause = causeOf(context, event)
+  if (cause === 'Unhealthy') return describeHealth(context.health)
+  return cause === 'Drain' ? `its node was drained${told ? `: ${told}` : ''}` : told
+}
+
 /** The attempt is over: its end stays with the task and in the list of its attempts. */
 export function closeAttempt(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
   const end = endOf(event as EndEvent)
-  const told = describeEnd(end)
-  const reason = causeOf(context, event) === 'Drain' ? `its node was drained${told ? `: ${told}` : ''}` : told
+  const reason = reasonOf(context, event, end)
   const attempts = context.attempts.map((summary) =>
     summary.attempt === context.attempt
       ? {
@@ -229,5 +247,6 @@ export function stopping(context: TaskContext, event: TaskEvent): Partial<TaskCo
     const graceMs = context.stopCause === undefined ? asked : Math.min(context.graceMs, asked)
     return { stopCause: 'Stop', graceMs }
   }
-  return { stopCause: context.stopCause ?? (event.type as 'TimedOut' | 'Unhealthy' | 'Drain') }
+  const health = event.type === 'Unhealthy' && event.health !== undefined ? { health: event.health } : {}
+  return { ...health, stopCause: context.stopCause ?? (event.type as 'TimedOut' | 'Unhealthy' | 'Drain') }
 }

@@ -1,11 +1,11 @@
 /**
  * A task: what a user wishes to run, from submission to its end. DESIGN section 2 is its table.
  *
- *   ┌─ Pending ────────────┐ Placed  ┌─ Scheduled ──────────┐ Started ┌─ Running ────────────┐
- *   │ ▶ Queued ◀─ BackingOff ├───────▶│ ▶ Starting ─▶ Pulling ├────────▶│ ▶ Up                 │
- *   └──┬───────────▲───▲───┘         │   Unreachable        │         │   Unreachable        │
- *      │           │   │             │   Stopping           │         │   Stopping           │
- *      │           │   │             └──────────┬───────────┘         └──────────┬───────────┘
+ *   ┌─ Pending ────────────┐ Placed  ┌─ Scheduled ──────────┐ Started ┌─ Running ──────────────────────┐
+ *   │ ▶ Queued ◀─ BackingOff ├───────▶│ ▶ Starting ─▶ Pulling ├────────▶│ ▶ Up ◀─ HealthChanged ─┐       │
+ *   └──┬───────────▲───▲───┘         │   Unreachable        │         │ ▶ Checking ─▶ Unhealthy ┘      │
+ *      │           │   │             │   Stopping           │         │   Unreachable   Stopping       │
+ *      │           │   │             └──────────┬───────────┘         └──────────┬─────────────────────┘
  *      │           │   └── the policy restarts ─┴──── Exited, StartFailed, ──────┘
  *      │           └─ replaced if lost, drained ┬──── Lost ──────────────────────┘
  *      │ Stop, PlacementExpired                 │ the verdict (verdict.ts)
@@ -74,6 +74,11 @@ export const taskMachine = setup({
     requeues: ({ context, event }) => verdictOf(context, event).to === 'Queued',
     isStopping: ({ context }) => context.stopCause !== undefined,
     isDrained: ({ context, event }) => isDrained(context, event),
+    isChecked: ({ context }) => context.checked,
+    becomesWell: ({ event }) => event.type === 'HealthChanged' && event.health.state === 'healthy',
+    becomesUnhealthy: ({ event }) => event.type === 'HealthChanged' && event.health.state === 'unhealthy',
+    isUnhealthy: ({ context }) => context.health?.state === 'unhealthy',
+    isNotKnownWell: ({ context }) => context.checked && context.health === undefined,
     changesDrain: ({ context, event }) => context.stopCause === undefined && isDrained(context, event),
     /** A second stop says something new only if it comes from a person first, or shortens the grace. */
     changesStop: ({ context, event }) => {
@@ -87,6 +92,7 @@ export const taskMachine = setup({
     recordWhy: assign(({ event }) => ({ why: (event as Extract<TaskEvent, { type: 'Unplaceable' }>).why })),
     recordStart: assign(({ context, event }) => started(context, event as Extract<TaskEvent, { type: 'Started' }>)),
     recordStop: assign(({ context, event }) => stopping(context, event)),
+    recordHealth: assign(({ event }) => ({ health: (event as Extract<TaskEvent, { type: 'HealthChanged' }>).health })),
     conclude: assign(({ context, event }) => {
       const result = verdictOf(context, event) as Extract<Verdict, { outcome: Outcome }>
       const reason = result.reason === undefined ? {} : { reason: result.reason }
@@ -154,6 +160,7 @@ export const taskMachine = setup({
       on: {
         Started: [
           { guard: 'isStopping', target: '#task.Running.Stopping', actions: 'recordStart' },
+          { guard: 'isChecked', target: '#task.Running.Checking', actions: 'recordStart' },
           { target: '#task.Running', actions: 'recordStart' },
         ],
         Exited: ends,
@@ -192,18 +199,32 @@ export const taskMachine = setup({
         Unhealthy: { target: '.Stopping', actions: 'recordStop' },
         Drain: { guard: 'isDrained', target: '.Stopping', actions: 'recordStop' },
         NodeUnreachable: '.Unreachable',
+        HealthChanged: [
+          { guard: 'becomesWell', target: '.Up', actions: 'recordHealth' },
+          { guard: 'becomesUnhealthy', target: '.Unhealthy', actions: 'recordHealth' },
+        ],
       },
       states: {
         Up: {},
+        /** Within its start period, or before the first check that counts. */
+        Checking: {},
+        /** Its newest check failed, and not yet too many in a row. */
+        Unhealthy: {},
         Unreachable: {
           entry: 'expectLoss',
           exit: 'forgetLoss',
           on: {
             ...unreachable,
-            NodeReturned: [{ guard: 'isStopping', target: 'Stopping' }, { target: 'Up' }],
+            HealthChanged: { actions: 'recordHealth' },
+            NodeReturned: [
+              { guard: 'isStopping', target: 'Stopping' },
+              { guard: 'isUnhealthy', target: 'Unhealthy' },
+              { guard: 'isNotKnownWell', target: 'Checking' },
+              { target: 'Up' },
+            ],
           },
         },
-        Stopping: { on: stoppingAlready },
+        Stopping: { on: { ...stoppingAlready, HealthChanged: {} } },
       },
     },
     Completed: { type: 'final' },

@@ -2,6 +2,7 @@
  * What becomes of a task when its attempt has ended: the one place where exit, stop, loss and the restart policy meet.
  * Pure; `task.ts` guards its transitions with it.
  */
+import type { Health } from './health.ts'
 import type { AttemptEnd, Outcome } from './model.ts'
 import type { Policies } from './policies.ts'
 import { afterEnd, type Ending, endingOf } from './restart.ts'
@@ -20,6 +21,8 @@ interface Case {
   readonly policies: Policies
   readonly restarts: number
   readonly stopCause: StopCause | undefined
+  /** What its health check said last. */
+  readonly health?: Health | undefined
 }
 
 /** One sentence for people about an end. */
@@ -37,6 +40,10 @@ export function describeEnd(end: AttemptEnd): string | undefined {
       return end.message
   }
 }
+
+/** Continues "stopped as …". */
+export const describeHealth = (health: Health | undefined): string =>
+  health?.detail === undefined ? 'unhealthy' : `unhealthy: ${health.detail}`
 
 const restarts = (task: Case, ending: Ending): boolean =>
   afterEnd(task.policies.restart, task.restarts, ending, 0).restart
@@ -83,6 +90,7 @@ function afterDrain({ policies }: Case, end: AttemptEnd): Verdict {
 function afterForcedStop(task: Case, cause: 'TimedOut' | 'Unhealthy', end: AttemptEnd): Verdict {
   const mayOverlap = end.kind !== 'lost' || task.policies.disconnect.replace
   if (mayOverlap && restarts(task, 'failed')) return { to: 'BackingOff' }
-  if (cause === 'Unhealthy') return { to: 'Failed', outcome: 'unhealthy', reason: 'stopped as unhealthy' }
+  if (cause === 'Unhealthy')
+    return { to: 'Failed', outcome: 'unhealthy', reason: `stopped as ${describeHealth(task.health)}` }
   return { to: 'Failed', outcome: 'timeout', reason: `stopped after running for ${task.policies.limits.timeoutMs} ms` }
 }

@@ -10,6 +10,7 @@ import { createMemoryTransport } from '../transport/memory.ts'
 import type { Transport, TransportLimits } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
 import type { Logger } from './logger.ts'
 import { ManagerHost } from './manager/manager.ts'
@@ -168,6 +169,7 @@ async function openWorkerHost(
     managerUrl: options.manager,
     token,
     drivers,
+    prober: createNodeProber(),
     registration: {
       name,
       resources: { cpus: options.cpus ?? cpus().length, memoryBytes: options.memoryBytes ?? totalmem() },

@@ -52,7 +52,33 @@ export type DriverEvent =
 
 export interface DriverChunk {
   readonly stream: 'stdout' | 'stderr'
+  /** Empty at most beside `lostBytes`. */
   readonly data: Uint8Array
+  /** At least so many bytes of this stream came before this chunk and are gone; 0 = nobody knows how many. */
+  readonly lostBytes?: number
+}
+
+/** A command to run beside an attempt, for its health check. */
+export interface ExecRequest {
+  readonly command: readonly string[]
+  /** What the attempt was started from. */
+  readonly spec: TaskSpec
+  /** Then it is killed, and the result says so, in milliseconds. */
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+export interface ExecResult {
+  /** 0 to 255; undefined if the command could not be run, or took too long. */
+  readonly exitCode: number | undefined
+  /** The beginning of what it wrote, both streams, or one sentence on why there is no code. At most 512 characters. */
+  readonly output: string
+}
+
+/** What an engine says of the check that an image brings along. */
+export interface ContainerHealth {
+  readonly state: 'starting' | 'healthy' | 'unhealthy'
+  readonly detail: string
 }
 
 export interface Driver {
@@ -86,6 +112,15 @@ export interface Driver {
    * ended; works live, after the end and after `remove`. Yields chunks of at most 16 KiB. Unknown attempt: yields nothing.
    */
   logs(key: AttemptKey, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<DriverChunk>
+  /**
+   * The address at which the worker reaches the ports of a running attempt; undefined if there is none. Rejects if the engine cannot be asked. A
+   * driver without this verb runs its attempts in the worker's own network.
+   */
+  address?(key: AttemptKey): Promise<string | undefined>
+  /** There if `supports.exec`: runs a command as the attempt would. Rejects if the engine cannot be asked, or nothing runs. */
+  exec?(key: AttemptKey, request: ExecRequest): Promise<ExecResult>
+  /** What the engine's own check says; undefined if the container has none. Rejects if the engine cannot be asked. */
+  health?(key: AttemptKey): Promise<ContainerHealth | undefined>
   /** Lets go of the engine; attempts go on running. */
   close(): Promise<void>
 }

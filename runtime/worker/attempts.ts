@@ -126,7 +126,7 @@ export class Attempts {
     }
     const driver = await drivers.ready(driverName)
     if (this.#closed || start.controller.signal.aborted) return
-    const spec = await this.#spec(key)
+    const spec = await this.specOf(key)
     if (this.#closed || start.controller.signal.aborted || driver === undefined) return
     if (spec === undefined) {
       this.#startFailed(key, 'start-failed', 'what was to be started cannot be read from the store', false)
@@ -179,7 +179,8 @@ export class Attempts {
     return undefined
   }
 
-  async #spec(key: AttemptKey): Promise<TaskSpec | undefined> {
+  /** What it was to be started from; undefined if the store cannot tell. */
+  async specOf(key: AttemptKey): Promise<TaskSpec | undefined> {
     const known = this.#specs.get(attemptName(key))
     if (known !== undefined) return known
     try {

@@ -10,6 +10,7 @@ import { Alarms } from './alarms.ts'
 import { Attempts, contextOf } from './attempts.ts'
 import { Desired } from './desired.ts'
 import { Drivers } from './drivers.ts'
+import { Checkups } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { Logs } from './logs.ts'
 import { Recovery } from './recover.ts'
@@ -50,6 +51,7 @@ export interface Parts {
   readonly removals: Removals
   readonly attempts: Attempts
   readonly recovery: Recovery
+  readonly checkups: Checkups
   readonly desired: Desired
   readonly statuses: Statuses
   readonly heartbeat: Heartbeat
@@ -74,6 +76,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
   })
   const removals = new Removals({ drivers, retries, logger })
   const attempts = new Attempts({ host, storage, drivers, removals, retries, clock, logger })
+  const checkups = new Checkups({ attempts, drivers, prober: options.prober, clock, logger })
   const { unreadable } = stored
   const recovery: Recovery = new Recovery({
     ...{ attempts, drivers, removals, retries, clock, logger, unreadable },
@@ -106,7 +109,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
   })
   const parts: Parts = {
     ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
-    ...{ heartbeat, stopAfter, logs, session },
+    ...{ heartbeat, stopAfter, logs, session, checkups },
   }
   host.run((turn) => {
     host.create(turn, workerAddress, 'worker', undefined)
@@ -155,7 +158,7 @@ function createHost(options: WorkerHostOptions, stored: StoredWorker, events: Pa
 
 /** What follows from one step of an attempt. News of it wait for the flush that stores it. */
 function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn: Turn): void {
-  const { attempts, statuses, stopAfter, logs } = parts
+  const { attempts, statuses, stopAfter, logs, checkups } = parts
   const context = contextOf(actor)
   const { key, stopAfterMs } = context
   if (context.seq !== (before?.context as typeof context | undefined)?.seq) {
@@ -166,6 +169,7 @@ function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn
   const waits = to === 'Starting' || to === 'Pulling'
   if (!waits) attempts.forgetSpec(key)
   if (!waits && from !== to) turn.afterwards(() => logs.changed())
+  if (from !== to) turn.afterwards(() => checkups.follow(key))
   if (actor.snapshot.status !== 'active') turn.del(keys.attemptSpec(key))
 }
 
@@ -185,6 +189,7 @@ async function recover(parts: Parts, stored: StoredWorker, { logger }: WorkerHos
   if (clusterId !== undefined) await drivers.watch({ clusterId, nodeId })
   for (const actor of parts.attempts.all()) {
     const { driver, key } = contextOf(actor)
+    parts.checkups.follow(key)
     if (drivers.offers(driver)) continue
     // It may run, and nobody can say so: it waits for a worker that offers its driver again. A start too, for it may
     // have been carried out just before the crash.

@@ -12,6 +12,7 @@ import { pathOf } from '../../actors/step.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Driver } from '../drivers/driver.ts'
+import type { Prober } from '../health/prober.ts'
 import type { OnBoundary } from '../host/boundary.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
@@ -31,6 +32,8 @@ export interface WorkerHostOptions {
   readonly token: string
   /** By the name that task specs bear. Bound to the cluster by the worker; not closed by it. */
   readonly drivers: ReadonlyMap<string, Driver>
+  /** For health checks over the network; absent: this worker makes none, and such a check fails. */
+  readonly prober?: Prober
   readonly registration: {
     /** For people, unique in the cluster. */
     readonly name: string
@@ -236,11 +239,12 @@ export class WorkerHost {
 
   /** Nothing more is begun, and nothing more is heard of the drivers. */
   #letGo(): void {
-    const { drivers, attempts, removals, recovery, alarms, logs } = this.#started()
+    const { drivers, attempts, removals, recovery, checkups, alarms, logs } = this.#started()
     drivers.close()
     attempts.close()
     removals.close()
     recovery.close()
+    checkups.close()
     alarms.close()
     logs.closeAll()
   }

@@ -9,6 +9,7 @@ import { initialStep, pathOf, step } from '../../actors/step.ts'
 import {
   attemptInput,
   attemptSubject,
+  healthy,
   nodeSubject,
   placed,
   registration,
@@ -20,6 +21,7 @@ import {
   subjects,
   taskInput,
   taskSubject,
+  unhealthy,
 } from './machine-subjects.ts'
 
 interface Column {
@@ -63,13 +65,19 @@ function parse(text: string): { header: string[]; lines: string[][] } {
 
 const stop = stamped({ type: 'Stop' })
 const unreachable = stamped({ type: 'NodeUnreachable' })
+const becomesWell = stamped({ type: 'HealthChanged', health: healthy })
+const becomesUnhealthy = stamped({ type: 'HealthChanged', health: unhealthy })
 const exited = (exitCode: number) => stamped({ type: 'Exited', exitCode })
 const startFailed = (retryable: boolean) => stamped({ type: 'StartFailed', code: 'c', message: 'm', retryable })
 
-/** PQ = Pending.Queued and so on; `Sus` is Unreachable while it is to be stopped, and so is `Rus`. */
+/** PQ = Pending.Queued and so on; `Sus` is Unreachable while it is to be stopped, and so is `Rus`; `Rh` is Running.Unhealthy. */
 const task: Table = {
   subject: taskSubject,
-  input: taskInput({ restart: { policy: 'on-failure', max: 5 }, disconnect: { replace: false } }),
+  input: taskInput({
+    restart: { policy: 'on-failure', max: 5 },
+    disconnect: { replace: false },
+    health: { kind: 'tcp', port: 80 },
+  }),
   columns: {
     Pq: { path: 'Pending.Queued', via: [] },
     Pb: { path: 'Pending.BackingOff', via: [placed, exited(3)] },
@@ -78,8 +86,12 @@ const task: Table = {
     Su: { path: 'Scheduled.Unreachable', via: [placed, unreachable] },
     Sx: { path: 'Scheduled.Stopping', via: [placed, stop] },
     Sus: { path: 'Scheduled.Unreachable', via: [placed, unreachable, stop] },
-    R: { path: 'Running.Up', via: [placed, started] },
-    Ru: { path: 'Running.Unreachable', via: [placed, started, unreachable] },
+    Rc: { path: 'Running.Checking', via: [placed, started] },
+    R: { path: 'Running.Up', via: [placed, started, becomesWell] },
+    Rh: { path: 'Running.Unhealthy', via: [placed, started, becomesUnhealthy] },
+    Rcu: { path: 'Running.Unreachable', via: [placed, started, unreachable] },
+    Ru: { path: 'Running.Unreachable', via: [placed, started, becomesWell, unreachable] },
+    Rhu: { path: 'Running.Unreachable', via: [placed, started, becomesUnhealthy, unreachable] },
     Rx: { path: 'Running.Stopping', via: [placed, started, stop] },
     Rus: { path: 'Running.Unreachable', via: [placed, started, stop, unreachable] },
     C: { path: 'Completed', via: [placed, started, exited(0)] },
@@ -100,7 +112,9 @@ const task: Table = {
     Stop: stop,
     'Stop:kill': stamped({ type: 'Stop', graceMs: 0 }),
     TimedOut: stamped({ type: 'TimedOut' }),
-    Unhealthy: stamped({ type: 'Unhealthy' }),
+    'HealthChanged:well': becomesWell,
+    'HealthChanged:ill': becomesUnhealthy,
+    Unhealthy: stamped({ type: 'Unhealthy', health: { ...unhealthy, state: 'failed' } }),
     Drain: stamped({ type: 'Drain' }),
     'Drain:over': stamped({ type: 'Drain', isOver: true }),
     NodeUnreachable: unreachable,
@@ -108,27 +122,29 @@ const task: Table = {
     Recovered: stamped({ type: 'Recovered' }),
   },
   text: `
-                      Pq  Pb  Ss  Sp  Su  Sx  Sus R   Ru  Rx  Rus C   F
-    Placed            | Ss  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    Unplaceable       | =   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    PlacementExpired  | F   F   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    BackOffElapsed    | ·   Pq  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    Pulling           | ·   ·   Sp  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    Started           | ·   ·   R   R   R   Rx  Rx  ·   ·   ·   ·   ·   ·
-    StartFailed:again | ·   ·   Pb  Pb  Pb  C   C   Pb  Pb  C   C   ·   ·
-    StartFailed:final | ·   ·   F   F   F   C   C   F   F   C   C   ·   ·
-    Exited:0          | ·   ·   C   C   C   C   C   C   C   C   C   ·   ·
-    Exited:3          | ·   ·   Pb  Pb  Pb  C   C   Pb  Pb  C   C   ·   ·
-    Lost              | ·   ·   F   F   F   C   C   F   F   C   C   ·   ·
-    Stop              | C   C   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
-    Stop:kill         | C   C   Sx  Sx  =   =   =   Rx  =   =   =   ·   ·
-    TimedOut          | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
-    Unhealthy         | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
-    Drain             | ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
-    Drain:over        | ·   ·   Sx  Sx  =   ·   ·   Rx  =   ·   ·   ·   ·
-    NodeUnreachable   | ·   ·   Su  Su  =   Su  =   Ru  =   Ru  =   ·   ·
-    NodeReturned      | ·   ·   ·   ·   Ss  ·   Sx  ·   R   ·   Rx  ·   ·
-    Recovered         | ·   ·   ·   ·   =   ·   =   ·   =   ·   =   ·   ·`,
+                        Pq  Pb  Ss  Sp  Su  Sx  Sus Rc  R   Rh  Rcu Ru  Rhu Rx  Rus C   F
+    Placed             | Ss  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    Unplaceable        | =   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    PlacementExpired   | F   F   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    BackOffElapsed     | ·   Pq  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    Pulling            | ·   ·   Sp  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    Started            | ·   ·   Rc  Rc  Rc  Rx  Rx  ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    StartFailed:again  | ·   ·   Pb  Pb  Pb  C   C   Pb  Pb  Pb  Pb  Pb  Pb  C   C   ·   ·
+    StartFailed:final  | ·   ·   F   F   F   C   C   F   F   F   F   F   F   C   C   ·   ·
+    Exited:0           | ·   ·   C   C   C   C   C   C   C   C   C   C   C   C   C   ·   ·
+    Exited:3           | ·   ·   Pb  Pb  Pb  C   C   Pb  Pb  Pb  Pb  Pb  Pb  C   C   ·   ·
+    Lost               | ·   ·   F   F   F   C   C   F   F   F   F   F   F   C   C   ·   ·
+    Stop               | C   C   Sx  Sx  =   ·   ·   Rx  Rx  Rx  =   =   =   ·   ·   ·   ·
+    Stop:kill          | C   C   Sx  Sx  =   =   =   Rx  Rx  Rx  =   =   =   =   =   ·   ·
+    TimedOut           | ·   ·   Sx  Sx  =   ·   ·   Rx  Rx  Rx  =   =   =   ·   ·   ·   ·
+    HealthChanged:well | ·   ·   ·   ·   ·   ·   ·   R   =   R   =   =   =   ·   =   ·   ·
+    HealthChanged:ill  | ·   ·   ·   ·   ·   ·   ·   Rh  Rh  =   =   =   =   ·   =   ·   ·
+    Unhealthy          | ·   ·   Sx  Sx  =   ·   ·   Rx  Rx  Rx  =   =   =   ·   ·   ·   ·
+    Drain              | ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·   ·
+    Drain:over         | ·   ·   Sx  Sx  =   ·   ·   Rx  Rx  Rx  =   =   =   ·   ·   ·   ·
+    NodeUnreachable    | ·   ·   Su  Su  =   Su  =   Rcu Rcu Rcu =   =   =   Rcu =   ·   ·
+    NodeReturned       | ·   ·   ·   ·   Ss  ·   Sx  ·   ·   ·   Rc  R   Rh  ·   Rx  ·   ·
+    Recovered          | ·   ·   ·   ·   =   ·   =   ·   ·   ·   =   =   =   ·   =   ·   ·`,
 }
 
 const at = { occurredAtMs: 5 }
@@ -160,6 +176,7 @@ const attempt: Table = {
     Exited: attemptExited,
     StartFailed: stamped({ type: 'StartFailed', code: 'c', message: 'm', retryable: true, ...at }),
     Lost: stamped({ type: 'Lost', message: 'm', ...at }),
+    HealthChanged: becomesWell,
     Stop: attemptStop,
     'Stop:kill': stamped({ type: 'Stop', graceMs: 0 }),
     Acknowledged: acknowledged,
@@ -174,6 +191,7 @@ const attempt: Table = {
     Exited       | E   E   E   E   E        E       ·   ·      ·       ·   ·
     StartFailed  | E   E   E   E   E        E       ·   ·      ·       ·   ·
     Lost         | E   E   E   E   E        E       ·   ·      ·       ·   ·
+    HealthChanged| ·   ·   =   ·   ·        ·       ·   ·      ·       ·   ·
     Stop         | X   X   X   ·   ·        ·       ·   ·      ·       ·   ·
     Stop:kill    | X   X   X   =   =        =       ·   ·      ·       ·   ·
     Acknowledged | ·   ·   ·   ·   ·        ·       =   ·      V       ·   ·

@@ -4,6 +4,7 @@
  */
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
 import { type AttemptContext, type AttemptInput, attemptEventTypes, attemptMachine } from '../../actors/attempt.ts'
+import type { Health } from '../../actors/health.ts'
 import { lifecycleEventTypes } from '../../actors/lifecycle.ts'
 import { managerMachine } from '../../actors/manager.ts'
 import type { NodeRegistration, PlacementDecision, TaskSpec } from '../../actors/model.ts'
@@ -50,6 +51,15 @@ export const taskInput = (spec: Partial<TaskSpec> = {}): TaskInput => ({
   atMs: stamp.atMs,
 })
 
+export const healthy: Health = { seq: 1, state: 'healthy', atMs: stamp.atMs, failures: 0 }
+export const unhealthy: Health = {
+  seq: 2,
+  state: 'unhealthy',
+  atMs: stamp.atMs,
+  failures: 1,
+  detail: 'GET / answered 500',
+}
+
 const taskEvents: Stamped[] = [
   placed,
   { type: 'Unplaceable', why: '2 nodes lack 512 MiB' },
@@ -69,7 +79,9 @@ const taskEvents: Stamped[] = [
   { type: 'Stop' },
   { type: 'Stop', graceMs: 0 },
   { type: 'TimedOut' },
-  { type: 'Unhealthy' },
+  { type: 'HealthChanged', health: healthy },
+  { type: 'HealthChanged', health: unhealthy },
+  { type: 'Unhealthy', health: { ...unhealthy, state: 'failed' } },
   { type: 'Drain' },
   { type: 'Drain', isOver: true },
   { type: 'NodeUnreachable' },
@@ -86,13 +98,15 @@ export const taskSubject: Subject = {
     'never, no limits': taskInput(),
     'never, but replaced': taskInput({ disconnect: { replace: true }, ...limits }),
     'on-failure, once': taskInput({ restart: { policy: 'on-failure', max: 1 }, ...limits }),
+    'never, checked': taskInput({ health: { kind: 'tcp', port: 80 } }),
     'always, not replaced': taskInput({ restart: { policy: 'always' }, disconnect: { replace: false }, ...limits }),
   },
   eventTypes: taskEventTypes,
   events: taskEvents,
   mark(snapshot) {
-    const { stopCause, graceMs, restarts, outcome, why, end } = snapshot.context as TaskContext
-    return { stopCause, graceMs, restarts: Math.min(restarts, 2), outcome, waits: why !== undefined, end: end?.kind }
+    const { stopCause, graceMs, restarts, outcome, why, end, health } = snapshot.context as TaskContext
+    const counts = { restarts: Math.min(restarts, 2), waits: why !== undefined, health: health?.state }
+    return { stopCause, graceMs, outcome, end: end?.kind, ...counts }
   },
 }
 
@@ -119,6 +133,7 @@ export const attemptSubject: Subject = {
     { type: 'Exited', occurredAtMs, exitCode: 137, signal: 'SIGKILL', oomKilled: true, startedAtMs: occurredAtMs - 5 },
     { type: 'StartFailed', occurredAtMs, code: 'pull-failed', message: 'no route', retryable: true },
     { type: 'Lost', occurredAtMs, message: 'its process is gone' },
+    { type: 'HealthChanged', health: healthy },
     { type: 'Stop', graceMs: 10_000 },
     { type: 'Stop', graceMs: 0 },
     { type: 'Acknowledged' },
@@ -127,8 +142,8 @@ export const attemptSubject: Subject = {
     { type: 'Recovered' },
   ].map(stamped),
   mark(snapshot) {
-    const { acknowledged, absent, graceMs, startedAtMs, end } = snapshot.context as AttemptContext
-    return { acknowledged, absent, graceMs, started: startedAtMs !== undefined, end: end?.kind }
+    const { acknowledged, absent, graceMs, startedAtMs, end, health } = snapshot.context as AttemptContext
+    return { health: health?.state, acknowledged, absent, graceMs, started: startedAtMs !== undefined, end: end?.kind }
   },
 }
 

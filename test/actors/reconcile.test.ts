@@ -6,7 +6,17 @@ import type { AttemptStatus } from '../../actors/model.ts'
 import { impliedEvents } from '../../actors/reconcile.ts'
 import { initialStep, pathOf, step } from '../../actors/step.ts'
 import { type TaskContext, taskMachine } from '../../actors/task.ts'
-import { attemptInput, attemptSubject, placed, type Stamped, stamped, started, taskInput } from './machine-subjects.ts'
+import {
+  attemptInput,
+  attemptSubject,
+  healthy,
+  placed,
+  type Stamped,
+  stamped,
+  started,
+  taskInput,
+  unhealthy,
+} from './machine-subjects.ts'
 
 type Snapshot = ReturnType<typeof initialStep>['snapshot']
 
@@ -34,6 +44,9 @@ const status = (fields: Partial<AttemptStatus> = {}): AttemptStatus => ({
   reserved: { cpus: 0.1, memoryBytes: 1 },
   ...fields,
 })
+const givenUp = { ...unhealthy, seq: 3, state: 'failed' } as const
+const knownUnhealthy = stamped({ type: 'HealthChanged', health: unhealthy })
+const stop = stamped({ type: 'Stop' })
 const exited = (exitCode: number) => ({ end: { kind: 'exited', exitCode } as const, endedAtMs: 3 })
 
 describe('a status', () => {
@@ -82,6 +95,20 @@ describe('a status', () => {
     expect(take(taskAfter(...before), status(fields)).paths).toEqual([])
   })
 
+  test.each<[string, Stamped[], Partial<AttemptStatus>, string[], string]>([
+    ['well', [placed], { startedAtMs: 2, health: healthy }, ['Running.Checking', 'Running.Up'], 'healthy'],
+    ['that fails', [placed, started], { startedAtMs: 2, health: unhealthy }, ['Running.Unhealthy'], 'unhealthy'],
+    ['given up', [placed, started], { startedAtMs: 2, health: givenUp }, ['Running.Stopping'], 'failed'],
+    ['known already', [placed, started, knownUnhealthy], { startedAtMs: 2, health: healthy }, [], 'unhealthy'],
+    ['being stopped', [placed, started, stop], { startedAtMs: 2, health: givenUp }, [], 'none'],
+  ])('tells of one that is %s', (_, before, fields, paths, state) => {
+    const checked = initialStep(taskMachine, taskInput({ health: { kind: 'tcp', port: 80 } })).snapshot
+    const task = before.reduce((snapshot, event) => step(taskMachine, snapshot, event).snapshot, checked)
+    const taken = take(task, status(fields))
+    expect(taken.paths).toEqual(paths)
+    expect((taken.snapshot.context as TaskContext).health?.state ?? 'none').toBe(state)
+  })
+
   test('keeps what is known of the end', () => {
     const end = { kind: 'exited', exitCode: 137, signal: 'SIGKILL', oomKilled: true } as const
     const { snapshot } = take(taskAfter(placed), status({ startedAtMs: 2, end, endedAtMs: 3 }))
@@ -117,7 +144,8 @@ describe('statuses that are lost, repeated or overtaken', () => {
         const last = reports.at(-1) as AttemptStatus
         const task = [placed, ...first].reduce(
           (snapshot, event) => step(taskMachine, snapshot, event).snapshot,
-          initialStep(taskMachine, taskInput({ restart: { policy: restart } })).snapshot,
+          initialStep(taskMachine, taskInput({ restart: { policy: restart }, health: { kind: 'tcp', port: 80 } }))
+            .snapshot,
         )
         const straight = reports.reduce((snapshot, report) => take(snapshot, report).snapshot, task)
         const places: string[] = []

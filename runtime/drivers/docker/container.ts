@@ -1,5 +1,6 @@
 /** A container as the engine's inspection shows it, cut down to what decides about an attempt. */
 import type { ContainerInspectInfo } from 'dockerode'
+import type { ContainerHealth } from '../driver.ts'
 
 /**
  * - `created`: never started, or a start is under way (the engine shows no difference).
@@ -24,7 +25,14 @@ export interface ContainerView {
   readonly init: boolean
   /** What was run by whom in what: two containers with the same text find the same program. */
   readonly program: string
+  /** Where the worker reaches its ports: undefined without a network of the kind that has addresses. */
+  readonly address: string | undefined
+  /** What the engine's check of it says; undefined if it has none. */
+  readonly health: ContainerHealth | undefined
 }
+
+/** Of what a failed check wrote, in characters. */
+const healthCharsMax = 400
 
 /** The engine writes the year 1 for "never". */
 function timeMs(text: string): number | undefined {
@@ -49,7 +57,25 @@ export function viewOf(info: ContainerInspectInfo): ContainerView {
     stopSignal: (config as { StopSignal?: string }).StopSignal || 'SIGTERM',
     init: info.HostConfig.Init === true,
     program: JSON.stringify([info.Image, info.Path, path, config.User, config.WorkingDir, mounted]),
+    address: addressOf(info),
+    health: healthOf(state),
   }
+}
+
+function addressOf({ HostConfig, NetworkSettings }: ContainerInspectInfo): string | undefined {
+  if (HostConfig.NetworkMode === 'host') return '127.0.0.1'
+  const networks = Object.values(NetworkSettings.Networks ?? {})
+  const { IPAddress, GlobalIPv6Address } = networks.find((each) => each.IPAddress || each.GlobalIPv6Address) ?? {}
+  return IPAddress || GlobalIPv6Address || undefined
+}
+
+function healthOf({ Health }: ContainerInspectInfo['State']): ContainerHealth | undefined {
+  const state = Health?.Status
+  if (state !== 'starting' && state !== 'healthy' && state !== 'unhealthy') return undefined
+  const last = Health?.Log?.at(-1)
+  const wrote = last?.Output.replace(/\s+/g, ' ').trim().slice(0, healthCharsMax)
+  const detail = last ? `its HEALTHCHECK ended with code ${last.ExitCode}${wrote ? `: ${wrote}` : ''}` : ''
+  return { state, detail }
 }
 
 function phaseOf(state: ContainerInspectInfo['State'], startedAtMs: number | undefined): ContainerPhase {

@@ -8,6 +8,7 @@ import type { Driver, DriverEvent, DriverProbe, DriverScope } from '../driver.ts
 import { Credentials } from './credentials.ts'
 import { defaultDeadlines, Engine, type EngineDeadlines, type EngineError } from './engine.ts'
 import { EngineWatch } from './events.ts'
+import { Inside } from './exec.ts'
 import { keyOf, scopeFilter } from './identity.ts'
 import { Images } from './images.ts'
 import { Logs } from './logs.ts'
@@ -51,6 +52,7 @@ interface Bound {
   readonly stops: Stops
   readonly removals: Removals
   readonly logs: Logs
+  readonly inside: Inside
 }
 
 /** A driver over one Docker engine, which need not answer yet. Throws only if DOCKER_HOST cannot be understood. */
@@ -65,7 +67,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   }
   return {
     name: 'docker',
-    supports: { logs: true, stats: false, exec: false },
+    supports: { logs: true, stats: false, exec: true },
     probe: () => probe(engine),
     async watch(scope, listener) {
       if (bound !== undefined) throw new Error('the docker driver is bound already')
@@ -82,6 +84,9 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return containers.flatMap(({ Labels }) => keyOf(scope, Labels) ?? [])
     },
     logs: (key, { follow, signal }) => now().logs.read(key, follow, signal),
+    address: async (key) => now().inside.address(key),
+    exec: async (key, request) => now().inside.exec(key, request),
+    health: async (key) => now().inside.health(key),
     async close() {
       bound?.watch.close()
       engine.close()
@@ -122,5 +127,6 @@ function bind(
     stops: new Stops({ engine, reports, watch, starts, clock, logger }),
     removals: new Removals({ engine, reports, watch, clock, logger, outputDir, outputBytesMax }),
     logs: new Logs({ engine, reports, watch, outputDir }),
+    inside: new Inside({ engine, scope, clock }),
   }
 }

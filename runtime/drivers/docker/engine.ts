@@ -219,6 +219,31 @@ export class Engine {
     }
   }
 
+  /** Prepares a command in a running container, and gives the id by which it is started. */
+  async createExec(id: string, command: readonly string[]): Promise<string> {
+    const options = { Cmd: [...command], AttachStdout: true, AttachStderr: true, Tty: false }
+    const create = (abortSignal: AbortSignal) => this.#docker.getContainer(id).exec({ ...options, abortSignal })
+    return (await this.#call('exec', this.deadlines.requestMs, create)).id
+  }
+
+  /** Starts it: its output as a stream of 8-byte frames, which ends with it. */
+  async startExec(execId: string, signal: AbortSignal): Promise<Readable> {
+    const start = async (abortSignal: AbortSignal) =>
+      (await this.#docker.getExec(execId).start({ hijack: false, stdin: false, abortSignal })) as Readable
+    return this.#stream('exec', this.deadlines.requestMs, start, signal)
+  }
+
+  /** `pid` is the engine's machine's own number of the process. */
+  async inspectExec(execId: string): Promise<{ isRunning: boolean; exitCode?: number; pid?: number }> {
+    const inspect = (abortSignal: AbortSignal) => this.#docker.getExec(execId).inspect({ abortSignal })
+    const { Running, ExitCode, Pid } = await this.#call('exec', this.deadlines.requestMs, inspect)
+    return {
+      isRunning: Running,
+      ...(ExitCode === null ? {} : { exitCode: ExitCode }),
+      ...(Pid > 0 ? { pid: Pid } : {}),
+    }
+  }
+
   #dial(request: Dialled, abortSignal: AbortSignal): Promise<Readable> {
     const { modem } = this.#docker as {
       modem: { dial(options: object, done: (e: unknown, r: Readable) => void): void }

@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { type AttemptKey, attemptName, parseAttemptName, type TaskSpec } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
-import type { Driver, DriverChunk, DriverEvent, DriverProbe, DriverScope } from '../driver.ts'
+import type { Driver, DriverChunk, DriverEvent, DriverProbe, DriverScope, ExecRequest, ExecResult } from '../driver.ts'
+import { execBeside } from './exec.ts'
 import { AttemptFolder } from './folder.ts'
 import { lackOfMachine } from './launch.ts'
 import { readOutput } from './logs.ts'
@@ -56,7 +57,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
 class ProcessDriver implements Driver {
   readonly name = 'process'
-  readonly supports = { logs: true, stats: false, exec: false }
+  readonly supports = { logs: true, stats: false, exec: true }
   readonly #dir: string
   readonly #clock: Clock
   readonly #logger: Logger
@@ -174,6 +175,15 @@ class ProcessDriver implements Driver {
       clusterId: this.#bound().clusterId,
       clock: this.#clock,
     })
+  }
+
+  async exec(key: AttemptKey, request: ExecRequest): Promise<ExecResult> {
+    const name = attemptName(key)
+    const { clusterId, nodeId } = this.#bound()
+    if (this.#told.get(name) !== 'running') throw new Error(`${name} does not run`)
+    const { env, user, workdir = this.#defaultWorkdir } = request.spec
+    const spec = { command: [...request.command], workdir, ...(env ? { env } : {}), ...(user ? { user } : {}) }
+    return execBeside({ ...key, ref: `${clusterId}/${nodeId}/${name}`, spec }, request, this.#clock)
   }
 
   async close(): Promise<void> {

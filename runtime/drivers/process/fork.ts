@@ -26,23 +26,17 @@ export async function forkTask(
   request: ForkRequest,
   accounts: AccountFiles = systemAccounts,
 ): Promise<ChildProcess> {
-  const { spec } = request
-  const [command, ...args] = spec.command ?? []
-  if (!command) throw new StartRefused('bad-spec', 'A process task needs a command; give at least a program to run.')
-  const user = spec.user === undefined ? undefined : findUser(spec.user, accounts)
-  const env = taskEnv(request, user)
-  const workdir = spec.workdir ?? '/'
-  checkWorkdir(workdir)
+  const { command, user, env, workdir, line } = planFork(request, accounts)
   const stdout = openOutput(folder.output('stdout'), user)
   const stderr = openOutput(folder.output('stderr'), user)
   try {
-    const line = asUser([command, ...args], user, env.PATH ?? defaultPath)
-    const child = spawn(line.command, line.args, {
+    const { program, args, identity } = line()
+    const child = spawn(program, args, {
       cwd: workdir,
       env,
       detached: true,
       stdio: ['ignore', stdout, stderr],
-      ...(line.identity ?? {}),
+      ...(identity ?? {}),
     })
     if (child.pid === undefined) throw await new Promise<Error>((resolve) => child.once('error', resolve))
     // Later errors of a child, such as a signal that could not be sent, are seen where they are caused.
@@ -54,6 +48,28 @@ export async function forkTask(
     closeSync(stdout)
     closeSync(stderr)
   }
+}
+
+/** What a process of a task is made of. */
+export interface ForkPlan {
+  readonly command: string
+  readonly user: TaskUser | undefined
+  readonly env: Readonly<Record<string, string>>
+  readonly workdir: string
+  /** What is to be executed; throws the error of a program that is not there. */
+  readonly line: () => CommandLine
+}
+
+/** Throws `StartRefused` for what cannot be run on this machine. */
+export function planFork(request: ForkRequest, accounts: AccountFiles = systemAccounts): ForkPlan {
+  const { spec } = request
+  const [command, ...args] = spec.command ?? []
+  if (!command) throw new StartRefused('bad-spec', 'A process task needs a command; give at least a program to run.')
+  const user = spec.user === undefined ? undefined : findUser(spec.user, accounts)
+  const env = taskEnv(request, user)
+  const workdir = spec.workdir ?? '/'
+  checkWorkdir(workdir)
+  return { command, user, env, workdir, line: () => asUser([command, ...args], user, env.PATH ?? defaultPath) }
 }
 
 function taskEnv(request: ForkRequest, user: TaskUser | undefined): Record<string, string> {
@@ -80,7 +96,7 @@ function openOutput(path: string, user: TaskUser | undefined): number {
 }
 
 interface CommandLine {
-  readonly command: string
+  readonly program: string
   readonly args: readonly string[]
   readonly identity?: { readonly uid: number; readonly gid: number }
 }
@@ -91,11 +107,11 @@ interface CommandLine {
  */
 function asUser(command: readonly [string, ...string[]], user: TaskUser | undefined, path: string): CommandLine {
   const [program, ...args] = command
-  if (!user || process.getuid?.() !== 0) return { command: program, args }
-  if (user.groups.length === 0) return { command: program, args, identity: { uid: user.uid, gid: user.gid } }
+  if (!user || process.getuid?.() !== 0) return { program, args }
+  if (user.groups.length === 0) return { program, args, identity: { uid: user.uid, gid: user.gid } }
   const found = findProgram(program, path)
   const ids = [`--reuid=${user.uid}`, `--regid=${user.gid}`, `--groups=${user.groups.join(',')}`]
-  return { command: 'setpriv', args: [...ids, '--', found, ...args] }
+  return { program: 'setpriv', args: [...ids, '--', found, ...args] }
 }
 
 /** Looks a program up as exec would, because `setpriv` could only say that it failed in the task's own output. */

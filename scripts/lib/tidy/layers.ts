@@ -103,6 +103,7 @@ const pureTransport = ['transport/transport.ts', 'transport/codec.ts', 'transpor
 const portFiles = [
   'runtime/storage/storage.ts',
   'runtime/drivers/driver.ts',
+  'runtime/health/prober.ts',
   'runtime/clock.ts',
   'runtime/random.ts',
   'runtime/logger.ts',
@@ -123,7 +124,7 @@ export function layerOf(path: string): Layer | undefined {
   // The machine's own time and chance, wherever it stands: an adapter of Clock and Random. The token's file is one, too.
   if (path === 'runtime/system.ts' || path === 'runtime/token.ts' || file === 'system.ts') return 'adapter'
   if (file === undefined) return undefined
-  if (folder === 'storage' || folder === 'drivers') return 'adapter'
+  if (folder === 'storage' || folder === 'drivers' || folder === 'health') return 'adapter'
   if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
   if (folder === 'client' || folder === 'conformance') return folder
   return undefined

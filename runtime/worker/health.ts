@@ -1,0 +1,215 @@
+/**
+ * Health checks of the attempts that run here: timers, and one probe at a time for each. What is found out is told to the
+ * attempt's machine only when it changes, which stores and reports it; that a task is stopped for it is the manager's
+ * decision. An engine that cannot be asked proves nothing, neither way.
+ */
+import type { AttemptContext } from '../../actors/attempt.ts'
+import { type Health, type HealthCheck, healthDefaults, healthTimes, judge, type Probed } from '../../actors/health.ts'
+import { type AttemptKey, attemptName } from '../../actors/model.ts'
+import type { Clock } from '../clock.ts'
+import type { Driver } from '../drivers/driver.ts'
+import type { Prober } from '../health/prober.ts'
+import type { Logger } from '../logger.ts'
+import { type Attempts, contextOf, stateOf } from './attempts.ts'
+import type { Drivers } from './drivers.ts'
+import { Slots } from './slots.ts'
+
+export const checkupLimits = {
+  /** Checks under way at once, of all attempts of a worker. */
+  concurrentChecksMax: 16,
+  /** How much longer than its time-out a check may hold its place, in milliseconds: a driver kills what takes too long. */
+  leewayMs: 2_000,
+} as const
+
+export interface CheckupsOptions {
+  readonly attempts: Attempts
+  readonly drivers: Drivers
+  /** Absent: this worker cannot check over the network, and says so as the result. */
+  readonly prober: Prober | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** The checks of one attempt, from its start to its end. */
+interface Checkup {
+  readonly key: AttemptKey
+  readonly check: HealthCheck
+  readonly startedAtMs: number
+  health: Health | undefined
+  cancelTimer: () => void
+  abort: AbortController | undefined
+  ended: boolean
+}
+
+export class Checkups {
+  readonly #options: CheckupsOptions
+  readonly #checkups = new Map<string, Checkup>()
+  readonly #slots = new Slots(checkupLimits.concurrentChecksMax)
+  #closed = false
+
+  constructor(options: CheckupsOptions) {
+    this.#options = options
+  }
+
+  /** Where this attempt stands is durable: its checks begin or end. Also to be called for each at load. */
+  follow(key: AttemptKey): void {
+    if (this.#closed) return
+    const name = attemptName(key)
+    const actor = this.#options.attempts.get(key)
+    const isRunning = actor !== undefined && stateOf(actor) === 'Running'
+    const known = this.#checkups.get(name)
+    if (!isRunning) {
+      if (known !== undefined) this.#end(known)
+      return
+    }
+    const context = contextOf(actor)
+    if (known !== undefined || context.check === undefined || context.health?.state === 'failed') return
+    this.#begin(context, context.check)
+  }
+
+  /** No more checks; those under way are given up. */
+  close(): void {
+    this.#closed = true
+    this.#slots.close()
+    for (const checkup of [...this.#checkups.values()]) this.#end(checkup)
+  }
+
+  #begin({ key, startedAtMs, health }: AttemptContext, check: HealthCheck): void {
+    const checkup: Checkup = {
+      key,
+      check,
+      startedAtMs: startedAtMs ?? this.#options.clock.nowMs(),
+      // Of an earlier life of this worker: what was well has no start period once more.
+      health,
+      cancelTimer: () => {},
+      abort: undefined,
+      ended: false,
+    }
+    this.#checkups.set(attemptName(key), checkup)
+    this.#wait(checkup)
+  }
+
+  #end(checkup: Checkup): void {
+    checkup.ended = true
+    checkup.cancelTimer()
+    checkup.abort?.abort()
+    this.#checkups.delete(attemptName(checkup.key))
+  }
+
+  /** What is left of the start period. The wall clock may jump, so never more than the whole of it. */
+  #startingMs({ check, startedAtMs }: Checkup): number {
+    const { startPeriodMs } = healthTimes(check)
+    return Math.min(startPeriodMs, startedAtMs + startPeriodMs - this.#options.clock.nowMs())
+  }
+
+  #wait(checkup: Checkup): void {
+    const { intervalMs } = healthTimes(checkup.check)
+    const isStarting = checkup.health === undefined && this.#startingMs(checkup) > 0
+    const delayMs = isStarting ? Math.min(intervalMs, healthDefaults.startIntervalMs) : intervalMs
+    checkup.cancelTimer = this.#options.clock.setTimer(() => {
+      this.#slots.run(() => this.#check(checkup))
+    }, delayMs)
+  }
+
+  async #check(checkup: Checkup): Promise<void> {
+    if (checkup.ended) return
+    const { clock, logger, attempts } = this.#options
+    const probed = await this.#probe(checkup).catch((error: Error) => {
+      // Nothing was learnt: an engine that is away is told of elsewhere.
+      logger.debug(`the health of ${attemptName(checkup.key)} could not be checked`, { reason: error.message })
+      return undefined
+    })
+    if (checkup.ended) return
+    if (probed !== undefined) {
+      const before = checkup.health
+      const isStarting = this.#startingMs(checkup) > 0
+      const { check, key } = checkup
+      const health = judge(before, probed, { check, atMs: clock.nowMs(), isStarting })
+      checkup.health = health
+      if (health !== undefined && health.state !== before?.state) {
+        attempts.tell(key, { type: 'HealthChanged', health })
+      }
+      // The last word was said; the manager decides what becomes of it.
+      if (health?.state === 'failed') return
+    }
+    this.#wait(checkup)
+  }
+
+  /** Rejects, or answers nothing, if it cannot be found out now. */
+  async #probe(checkup: Checkup): Promise<Probed | undefined> {
+    const { drivers, attempts, clock } = this.#options
+    const { key, check } = checkup
+    const { timeoutMs } = healthTimes(check)
+    const actor = attempts.get(key)
+    const driver = actor && (await drivers.ready(contextOf(actor).driver))
+    if (driver === undefined || checkup.ended) return undefined
+    const abort = new AbortController()
+    checkup.abort = abort
+    // A driver ends a command by itself, and says better what it was; its engine may hang all the same.
+    const isOverNetwork = check.kind === 'http' || check.kind === 'tcp'
+    const lateMs = timeoutMs + checkupLimits.leewayMs
+    const cancelAbort = clock.setTimer(() => abort.abort(), isOverNetwork ? timeoutMs : lateMs)
+    let cancelLate = () => {}
+    const late = new Promise<undefined>((resolve) => {
+      cancelLate = clock.setTimer(() => resolve(undefined), lateMs)
+    })
+    return Promise.race([this.#ask(driver, key, check, abort.signal), late]).finally(() => {
+      cancelAbort()
+      cancelLate()
+    })
+  }
+
+  async #ask(driver: Driver, key: AttemptKey, check: HealthCheck, signal: AbortSignal): Promise<Probed | undefined> {
+    switch (check.kind) {
+      case 'http':
+      case 'tcp':
+        return this.#overNetwork(driver, key, check, signal)
+      case 'command':
+        return this.#byCommand(driver, key, check, signal)
+      case 'container':
+        return byContainer(driver, key)
+    }
+  }
+
+  async #overNetwork(driver: Driver, key: AttemptKey, check: HealthCheck, signal: AbortSignal): Promise<Probed> {
+    const { prober } = this.#options
+    const { kind, port = 0, path = '/', expect } = check
+    if (prober === undefined) return { passed: false, detail: `this worker cannot check by ${kind}` }
+    const host = driver.address === undefined ? '127.0.0.1' : await driver.address(key)
+    if (host === undefined) {
+      return { passed: false, detail: `it has no address that this worker could check by ${kind}; use a command` }
+    }
+    if (kind === 'tcp') return prober.tcp({ host, port, signal })
+    return prober.http({ host, port, path, signal, ...(expect === undefined ? {} : { expect }) })
+  }
+
+  async #byCommand(
+    driver: Driver,
+    key: AttemptKey,
+    check: HealthCheck,
+    signal: AbortSignal,
+  ): Promise<Probed | undefined> {
+    const { command = [] } = check
+    const { timeoutMs } = healthTimes(check)
+    if (driver.exec === undefined) {
+      return { passed: false, detail: `the ${driver.name} driver of this worker runs no commands beside a task` }
+    }
+    const spec = await this.#options.attempts.specOf(key)
+    if (spec === undefined) return undefined
+    const { exitCode, output } = await driver.exec(key, { command, spec, signal, timeoutMs })
+    if (exitCode === 0) return { passed: true }
+    const how = exitCode === undefined ? output : `exited with code ${exitCode}${output === '' ? '' : `: ${output}`}`
+    return { passed: false, detail: `${command[0]} ${how}` }
+  }
+}
+
+async function byContainer(driver: Driver, key: AttemptKey): Promise<Probed | undefined> {
+  const health = await driver.health?.(key)
+  if (health === undefined) {
+    const detail = 'the container has no HEALTHCHECK: give its image one, or choose another kind of check'
+    return { passed: false, detail, isLast: true }
+  }
+  if (health.state === 'starting') return undefined
+  // The engine has counted its own retries.
+  return health.state === 'healthy' ? { passed: true } : { passed: false, detail: health.detail, isLast: true }
+}
