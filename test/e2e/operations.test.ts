@@ -1,0 +1,136 @@
+/** What an operator does, with real processes: empty a node, and end a manager and a worker in order. */
+import { afterEach, expect, test } from 'vitest'
+import type { NodeView } from '../../actors/model.ts'
+import { connect } from '../../runtime/connect.ts'
+import { Cluster, until } from './cluster.ts'
+
+let cluster: Cluster
+afterEach(() => cluster.close())
+
+const processes = ['--driver', 'process']
+
+/** A task as `status --json` shows it. */
+interface Row {
+  readonly state: string
+  readonly detail: string
+  readonly node: string | null
+  readonly attempt: number
+  readonly startedAt: string | null
+}
+
+async function viewOf(id: string): Promise<Row> {
+  const [view] = await cluster.json<Row[]>('status', id, '--json')
+  return view as Row
+}
+
+const settled = (id: string, what: string, holds: (view: Row) => boolean) =>
+  until(`${id} to be ${what}`, async () => {
+    const view = await viewOf(id)
+    return holds(view) ? view : undefined
+  })
+
+/** Submits on the command line, and waits until it runs. */
+async function runs(id: string, ...flags: string[]): Promise<Row> {
+  const { code, stderr } = await cluster.troupe('run', '-d', '--id', id, ...processes, ...flags, '--', 'sleep', '600')
+  expect(code, stderr).toBe(0)
+  return settled(id, 'Running', ({ state }) => state === 'Running')
+}
+
+/** Ends it as an init system would, and says how long that took. */
+async function terminated(program: ReturnType<Cluster['startManager']>) {
+  const sinceMs = performance.now()
+  const { code, stderr } = await program.kill('SIGTERM')
+  return { code, stderr, tookMs: performance.now() - sinceMs }
+}
+
+test('a node is drained, its worker stopped, and the node forgotten', async () => {
+  cluster = await Cluster.open()
+  cluster.startManager()
+  const left = await cluster.startWorker('left', ...processes)
+  await cluster.ready(1)
+  await runs('service', '--restart', 'always')
+  await runs('batch')
+  await cluster.startWorker('right', ...processes)
+  await cluster.ready(2)
+
+  const drain = await cluster.troupe('node', 'drain', 'left', '--deadline', '2s')
+  expect([drain.code, drain.stdout], drain.stderr).toEqual([0, 'left\n'])
+  expect(drain.stderr).toContain('task')
+  const service = await settled(
+    'service',
+    'Running elsewhere',
+    ({ state, node }) => state === 'Running' && node === 'right',
+  )
+  expect(service).toMatchObject({ attempt: 2, restarts: 0 })
+  expect(await viewOf('batch')).toMatchObject({ state: 'Completed', outcome: 'stopped', node: 'left' })
+  const why = await cluster.troupe('explain', 'service')
+  expect(why.stdout).toContain('its node was drained')
+
+  const refused = await cluster.troupe('node', 'rm', 'left')
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('stop that worker first')])
+  expect((await terminated(left)).code).toBe(0)
+  expect((await cluster.troupe('node', 'rm', 'left')).code).toBe(0)
+  const nodes = await cluster.json<NodeView[]>('node', '--json')
+  expect(nodes.map(({ name }) => name)).toEqual(['right'])
+}, 60_000)
+
+test('SIGTERM ends a worker and a manager with code 0, and their tasks run on', async () => {
+  cluster = await Cluster.open()
+  const manager = cluster.startManager()
+  const worker = await cluster.startWorker('only', ...processes)
+  await cluster.ready(1)
+  const before = await runs('on')
+
+  // Submissions under way when the signal comes: each that was accepted is there afterwards.
+  const client = await connect({ url: cluster.address, token: await cluster.token() })
+  const spec = { driver: 'process' as const, command: ['true'], constraints: ['node=none'] }
+  const ids = Array.from({ length: 200 }, (_, at) => `late-${at}`)
+  const answers = ids.map((id) =>
+    client
+      .submit(id, spec)
+      .then(() => id)
+      .catch(() => undefined),
+  )
+  const end = await terminated(manager)
+  expect([end.code, end.tookMs < 10_000], end.stderr).toEqual([0, true])
+  const accepted = (await Promise.all(answers)).filter((id) => id !== undefined)
+  const ended = await terminated(worker)
+  expect([ended.code, ended.tookMs < 10_000], ended.stderr).toEqual([0, true])
+
+  cluster.startManager()
+  await cluster.startWorker('only', ...processes)
+  await cluster.ready(1)
+  const after = await settled('on', 'Running', ({ state, detail }) => state === 'Running' && detail === '')
+  expect(after).toMatchObject({ attempt: 1, startedAt: before.startedAt })
+  const again = await connect({ url: cluster.address, token: await cluster.token() })
+  const { items } = await again.query({ ids: accepted })
+  expect(items.map(({ id }) => id).sort()).toEqual(accepted.sort())
+  await again.close()
+}, 60_000)
+
+test('the end of a manager does not wait for a worker that says nothing', async () => {
+  cluster = await Cluster.open()
+  const manager = cluster.startManager()
+  const worker = await cluster.startWorker('mute', ...processes)
+  await cluster.ready(1)
+  worker.child.kill('SIGSTOP')
+  const end = await terminated(manager)
+  expect([end.code, end.tookMs < 10_000], end.stderr).toEqual([0, true])
+}, 60_000)
+
+test('a second signal ends a worker at once, and costs its tasks nothing', async () => {
+  cluster = await Cluster.open()
+  cluster.startManager()
+  const worker = await cluster.startWorker('rushed', ...processes)
+  await cluster.ready(1)
+  const before = await runs('on')
+  const sinceMs = performance.now()
+  // Two names, for the same one twice within a moment is taken for one.
+  worker.child.kill('SIGTERM')
+  const { code, stderr } = await worker.kill('SIGINT')
+  expect([0, 130], stderr).toContain(code)
+  expect(performance.now() - sinceMs).toBeLessThan(3_000)
+  await cluster.startWorker('rushed', ...processes)
+  const after = await settled('on', 'Running', ({ state, detail }) => state === 'Running' && detail === '')
+  expect(after).toMatchObject({ attempt: 1, startedAt: before.startedAt })
+}, 60_000)
