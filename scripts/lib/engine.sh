@@ -23,7 +23,7 @@ prepare_engine() {
     return 1
   fi
   if [ -n "$root_on_debian" ]; then
-    install_packages flock:util-linux ps:procps || return 1
+    install_packages flock:util-linux ps:procps ip:iproute2 faketime:faketime || return 1
   fi
   prepare_image "$root_on_debian"
 }

@@ -1,10 +1,10 @@
 /** A real cluster to be broken: tasks that leave witness files, and what must be true of them afterwards. */
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, readlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { TaskSpec, TaskView } from '../../actors/model.ts'
-import { Cluster, containersWith, type Program, processesMentioning, until } from './cluster.ts'
+import { Cluster, type Program, processesMentioning, until } from './cluster.ts'
 import { Ear } from './ear.ts'
 
 /** Little is asked for, so that many run at once. */
@@ -13,7 +13,8 @@ const asks = { cpus: 0.05, memoryBytes: 16 * 1_024 * 1_024 }
 const offer = ['--cpus', '16', '--memory', '16g']
 
 export interface WitnessOptions {
-  readonly seconds: number
+  /** How long it runs; `told` = until `release`. */
+  readonly seconds: number | 'told'
   /** What it exits with; default 0. */
   readonly code?: number
   readonly spec?: Partial<TaskSpec>
@@ -140,11 +141,18 @@ export class FaultWorld {
   async submit(name: string, { seconds, code = 0, spec = {} }: WitnessOptions): Promise<string> {
     const id = this.id(name)
     const file = spec.driver === 'docker' ? `/witness/${id}` : join(this.witness, id)
-    const script = `echo "start $TROUPE_ATTEMPT" >> ${file}; sleep ${seconds}; echo "end $TROUPE_ATTEMPT" >> ${file}; exit ${code}`
+    const wait = seconds === 'told' ? `until [ -e ${file}.go ]; do sleep 0.1; done` : `sleep ${seconds}`
+    const say = (word: string) => `echo "${word} $TROUPE_ATTEMPT" >> ${file}`
+    const script = `${say('start')}; ${wait}; ${say('end')}; exit ${code}`
     const mounts = spec.driver === 'docker' ? { mounts: [{ source: this.witness, target: '/witness' }] } : {}
     this.#codes.set(id, code)
     await this.ear.submit(id, { driver: 'process', command: ['sh', '-c', script], ...asks, ...mounts, ...spec })
     return id
+  }
+
+  /** Lets a task end that waits to be told. */
+  release(id: string): Promise<void> {
+    return writeFile(join(this.witness, `${id}.go`), '')
   }
 
   linesOf(id: string): Promise<string[]> {
@@ -181,6 +189,7 @@ export class FaultWorld {
     expect(new Set(starts).size, `${id}: ${lines}`).toBe(starts.length)
     expect(starts.length, `${id}: ${lines}`).toBeLessThanOrEqual(attempt)
     if (outcome === 'lost') expect(reason, id).toMatch(/\w+ \w+/)
+    else if (outcome === 'start') expect({ starts, reason }, id).toEqual({ starts: [], reason: expect.any(String) })
     else if (exitCode === this.#codes.get(id)) expect(lines.at(-1), id).toBe(`end ${attempt}`)
     // Whatever killed it is told by a code that no witness exits with by itself.
     else if (outcome !== 'stopped' && outcome !== 'timeout') expect(exitCode, id).toBeGreaterThan(127)
@@ -192,16 +201,20 @@ export class FaultWorld {
       const folders = [...this.#workers.keys()].map((name) => join(this.workerDir(name), 'worker/process/attempts'))
       const attempts = await Promise.all(folders.map((folder) => readdir(folder).catch(() => [])))
       const processes = await processesMentioning(`TROUPE_TASK_ID=${this.prefix}`)
-      const containers = this.countsContainers ? await containersWith(`troupe.cluster=${clusterId}`) : []
-      return [...attempts.flat(), ...processes, ...containers]
+      return [...attempts.flat(), ...processes, ...(await this.containersLeft(clusterId))]
     }
     await until('everything that was left behind to be removed', async () =>
       (await left()).length === 0 ? true : undefined,
     )
   }
 
-  /** Whether the engine of all tests had tasks of this world. */
-  countsContainers = false
+  /** What else would be left behind: containers of the engine that had tasks of this world. */
+  containersLeft: (clusterId: string) => Promise<readonly string[]> = async () => []
+
+  /** The processes that run a task of this world. */
+  processesOf(id: string): Promise<number[]> {
+    return processesMentioning(`TROUPE_TASK_ID=${id}`)
+  }
 
   /** The spawners of this world's workers, which outlive them. */
   async spawners(): Promise<number[]> {

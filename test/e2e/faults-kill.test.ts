@@ -5,7 +5,8 @@ import { createDice } from './dice.ts'
 import { FaultWorld } from './fault-world.ts'
 import { killUnderLoad } from './kills.ts'
 
-test(
+// They wait more than they work, so they do it together.
+test.concurrent(
   'a manager and a worker killed under load, five and three times, lose nothing and run nothing twice',
   () =>
     FaultWorld.with(async (world) => {
@@ -17,7 +18,7 @@ test(
   60_000,
 )
 
-test(
+test.concurrent(
   'a killed spawner leaves its tasks running, and tells honestly that their codes are unknown; others go on',
   () =>
     FaultWorld.with(async (world) => {
@@ -47,7 +48,7 @@ test(
   60_000,
 )
 
-test(
+test.concurrent(
   'a task survives a manager and a worker that stay away longer than it runs',
   () =>
     FaultWorld.with(async (world) => {
