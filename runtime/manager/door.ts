@@ -48,6 +48,8 @@ export class ManagerDoor {
   readonly #clients = new Set<ClientSession>()
   #listeners: Listener[] = []
   #connections = 0
+  /** It is on its way out: who says hello now is sent away, and comes back to the next one. */
+  #closing = false
 
   constructor(options: DoorOptions) {
     this.#options = options
@@ -66,8 +68,14 @@ export class ManagerDoor {
     return this.#listeners.map(({ address }) => address)
   }
 
+  /** Lets nobody in any more. */
+  shutOut(): void {
+    this.#closing = true
+  }
+
   /** Answers what was asked, then says goodbye to everyone. */
   async close(): Promise<void> {
+    this.shutOut()
     this.#options.workers.close()
     await Promise.all([...this.#clients].map((client) => client.drain()))
     await this.#shut()
@@ -81,6 +89,7 @@ export class ManagerDoor {
 
   /** The store has failed: everyone is told, and nobody is let in any more. */
   async fail(): Promise<void> {
+    this.shutOut()
     for (const client of this.#clients) client.fail()
     this.#options.workers.close()
     await this.#shut()
@@ -106,6 +115,10 @@ export class ManagerDoor {
       // Before anything else is looked at: strangers learn nothing of the schemas, and cost little.
       if (!isSecret(this.#options.token, tokenOf(frame) ?? this.#options.token)) {
         channel.close(closeCodes.unauthorized, `the token is missing or wrong; it is in the manager's <data-dir>/token`)
+        return
+      }
+      if (this.#closing) {
+        channel.close(closeCodes.goingAway, 'the manager is stopping')
         return
       }
       const [first, ...rest] = channel.read(frame, firstMessages, false) ?? []

@@ -112,6 +112,8 @@ export class ManagerHost {
   async stop(): Promise<void> {
     const parts = this.#parts
     if (parts === undefined || parts.journal.failed) return
+    // At once: the lifecycle's own step waits for what is on its way to the disk.
+    parts.door.shutOut()
     this.#stopping ??= new Promise<void>((resolve, reject) => {
       this.#closed = { resolve, reject }
       parts.host.tell(managerAddress, { type: 'Stop' })

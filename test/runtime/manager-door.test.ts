@@ -134,6 +134,30 @@ test('stopping says goodbye to everyone', async () => {
   expect(worker.closed?.code).toBe(closeCodes.goingAway)
 })
 
+test('who says hello while it answers what was asked before is sent away, to come back', async () => {
+  const client = await rig.client()
+  const [worker, late] = [await rig.worker(), new ScriptedWorker({ nodeId: 'n2' })]
+  const [early, strange] = [await rig.raw(), await rig.raw()]
+  rig.disk.writes.hold()
+  const submitted = client.submit('a', spec())
+  await rig.settle()
+  const stopped = rig.host.stop()
+  await rig.settle()
+  early.connection.send({ m: [hello] })
+  strange.connection.send({ m: [{ ...hello, token: 'wrong' }] })
+  await rig.dial(worker)
+  worker.hello()
+  await rig.dial(late)
+  late.hello()
+  await rig.settle()
+  rig.disk.writes.release()
+  await submitted
+  await stopped
+  for (const { closed } of [early, worker, late]) expect(closed?.code).toBe(closeCodes.goingAway)
+  expect([early.received, worker.received, late.received]).toEqual([[], [], []])
+  expect(strange.closed?.code).toBe(closeCodes.unauthorized)
+})
+
 const shakes: readonly { origin?: string; host?: string; listen: string; admitted: boolean }[] = [
   { listen: '127.0.0.1:4747', host: '127.0.0.1:4747', admitted: true },
   { listen: '127.0.0.1:4747', host: 'localhost:4747', admitted: true },
