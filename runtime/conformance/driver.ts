@@ -75,6 +75,7 @@ export function driverConformance(tools: ConformanceTools, world: AttemptWorld):
   removals(define, tools)
   adoptions(define, tools)
   outputs(define, tools)
+  commands(define, tools, world)
 }
 
 type Define = (name: string, body: (cast: Cast) => Promise<void>) => void
@@ -313,8 +314,67 @@ function outputs(define: Define, { expect }: ConformanceTools): void {
     let bytes = 0
     for await (const chunk of driver.logs(key, { follow: false, signal: new AbortController().signal })) {
       expect(chunk.data.byteLength).toBeLessThanOrEqual(16 * 1_024)
+      expect(chunk.lostBytes).toBe(undefined)
       bytes += chunk.data.byteLength
     }
     expect(bytes).toBe(100_000)
+  })
+}
+
+/** A driver without `exec` promises none of this. */
+function commands(define: Define, { expect }: ConformanceTools, world: AttemptWorld): void {
+  const begun = async (cast: Cast) => {
+    const { driver } = await cast.open()
+    const key = cast.key()
+    await cast.start(driver, key, 'sleep-long')
+    await cast.printed(driver, key, 'ready\n')
+    const spec = world.spec('sleep-long', key)
+    const signal = new AbortController().signal
+    const exec = async (script: string, timeoutMs = 20_000) =>
+      driver.exec?.(key, { command: ['sh', '-c', script], spec, timeoutMs, signal })
+    return { driver, key, exec, runs: driver.exec !== undefined }
+  }
+
+  define('exec: it is there if the driver says so', async (cast) => {
+    const { driver } = await cast.open()
+    expect(driver.exec !== undefined).toBe(driver.supports.exec)
+  })
+
+  define('exec: a command beside an attempt, with its code and its output on one line', async (cast) => {
+    const { driver, key, exec, runs } = await begun(cast)
+    if (!runs) return
+    expect(await exec('echo fine; echo well >&2; exit 3')).toMatchObject({ exitCode: 3 })
+    expect(await exec('echo "$TROUPE_TASK_ID $TROUPE_ATTEMPT"')).toEqual({
+      exitCode: 0,
+      output: `${key.taskId} ${key.attempt}`,
+    })
+    expect((await exec('yes | head -c 100000'))?.output.length).toBeLessThanOrEqual(512)
+    expect(await driver.list()).toEqual([key])
+  })
+
+  define('exec: what takes too long has no code, and what cannot be run neither says it did', async (cast) => {
+    const { driver, key, exec, runs } = await begun(cast)
+    if (!runs) return
+    expect((await exec('sleep 300', 500))?.exitCode).toBe(undefined)
+    const request = { spec: world.spec('sleep-long', key), timeoutMs: 20_000, signal: new AbortController().signal }
+    const missing = await driver.exec?.(key, { ...request, command: ['no-such-command-of-troupe'] })
+    expect(missing?.exitCode === 0).toBe(false)
+    expect((missing?.output ?? '').length).toBeGreaterThanOrEqual(1)
+  })
+
+  define('exec: beside what has ended it is refused', async (cast) => {
+    const { driver, key, exec, runs } = await begun(cast)
+    if (!runs) return
+    await driver.stop(key, 0)
+    const refused = async () => {
+      for (;;) {
+        try {
+          await exec('exit 0')
+        } catch (error) {
+          return (error as Error).message
+        }
+      }
+    }
+    expect((await refused()).length).toBeGreaterThanOrEqual(1)
   })
 }
