@@ -26,6 +26,8 @@ export const OutputChunk = Type.Object({
     (data) => data instanceof Uint8Array,
     () => 'must be bytes',
   ),
+  /** At least so many bytes of the stream came before these and are gone; 0 = nobody knows how many. */
+  lostBytes: Type.Optional(Type.Integer({ minimum: 0 })),
 })
 export type OutputChunk = Static<typeof OutputChunk>
 

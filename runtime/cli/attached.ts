@@ -10,6 +10,7 @@ import { eventText } from './event-line.ts'
 import { exitCodeOf, exitCodeOfTask, exitCodes, Failure } from './failure.ts'
 import { printable } from './table.ts'
 import { summaryOf } from './task-row.ts'
+import { writePiece } from './written.ts'
 
 /** Answers the exit code. Rejects as long as the task was not accepted. */
 export async function runAttached(cli: Cli, flags: AddressFlags, taskId: string, spec: TaskSpec): Promise<number> {
@@ -68,7 +69,7 @@ async function showUntilEnd(cli: Cli, link: Link, wishes: Wishes, taskId: string
     watch,
     attempt: 1,
     onward: true,
-    write: ({ stream, data }) => output.write(stream, data),
+    write: (piece) => writePiece(output, piece),
     onIncomplete: (attempt, why) => output.note(`troupe: the output of attempt ${attempt} is not complete: ${why}`),
     signal: wishes.signal,
   })

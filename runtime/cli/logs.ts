@@ -3,12 +3,12 @@ import type { Command } from 'commander'
 import type { TaskView } from '../../actors/model.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Link } from '../client/link.ts'
-import type { OutputPiece } from '../client/output.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand, parseWhole, parsing } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { exitCodes } from './failure.ts'
 import { taskReference } from './task-id.ts'
+import { writePiece } from './written.ts'
 
 interface LogsFlags extends AddressFlags {
   readonly follow?: boolean
@@ -52,8 +52,8 @@ async function printOnce({ output }: Cli, link: Link, task: TaskView, attempt: n
     return
   }
   const client = await link.client()
-  for await (const { stream, data } of client.logs(task.id, { attempt: attempt ?? task.attempt })) {
-    await output.write(stream, data)
+  for await (const piece of client.logs(task.id, { attempt: attempt ?? task.attempt })) {
+    await writePiece(output, piece)
     if (output.stdoutGone) return
   }
 }
@@ -67,14 +67,13 @@ async function follow(cli: Cli, link: Link, task: TaskView, attempt: number | un
   const stop = new AbortController()
   const onGone = () => stop.abort()
   cli.io.stdout.once('error', onGone)
-  const write = ({ stream, data }: OutputPiece) => output.write(stream, data)
   await followOutput({
     link,
     taskId: task.id,
     watch: new TaskWatch(link, task.id),
     attempt: attempt ?? Math.max(task.attempt, 1),
     onward: attempt === undefined,
-    write,
+    write: (piece) => writePiece(output, piece),
     onIncomplete: (of, why) => {
       output.note(`troupe: the output of attempt ${of} is not complete: ${why}`)
       cli.exitCode = exitCodes.error

@@ -5,6 +5,7 @@ import { backOffMs, pause } from './back-off.ts'
 import type { Client } from './client.ts'
 import { isRetryable, type Link } from './link.ts'
 import type { OutputPiece } from './output.ts'
+import { OutputPlace } from './output-place.ts'
 import { isFinal, type TaskWatch } from './watch.ts'
 
 export const followLimits = {
@@ -22,7 +23,7 @@ export interface FollowOptions {
   readonly attempt: number
   /** Go on with the attempts that follow. */
   readonly onward: boolean
-  /** Awaited before more is asked for: this is what slows the sender down. */
+  /** Awaited before more is asked for: this is what slows the sender down. A piece with `lostBytes` follows on a gap. */
   readonly write: (piece: OutputPiece) => Promise<void>
   /** Why the output of an attempt is not complete. */
   readonly onIncomplete: (attempt: number, why: string) => void
@@ -50,7 +51,7 @@ const isOver = (view: TaskView, attempt: number): boolean =>
 
 async function followAttempt(options: FollowOptions, attempt: number): Promise<void> {
   const { link, watch, signal, onIncomplete } = options
-  const written = { stdout: 0, stderr: 0 }
+  const place = new OutputPlace()
   let over = false
   void watch
     .until((view) => isOver(view, attempt))
@@ -63,7 +64,7 @@ async function followAttempt(options: FollowOptions, attempt: number): Promise<v
   for (let tries = 0, triesAfterEnd = 0; !signal.aborted; tries += 1) {
     const client = await link.client()
     try {
-      const complete = await readOnce(client, options, attempt, written)
+      const complete = await readOnce(client, options, attempt, place)
       if (!complete && !signal.aborted) onIncomplete(attempt, 'its worker says nothing any more')
       return
     } catch (error) {
@@ -81,27 +82,20 @@ async function followAttempt(options: FollowOptions, attempt: number): Promise<v
  * Reads the attempt from its beginning and passes over what was written before: the manager knows no position in the
  * output. Answers false if the end did not come although the attempt is over.
  */
-async function readOnce(
-  client: Client,
-  options: FollowOptions,
-  attempt: number,
-  written: { stdout: number; stderr: number },
-): Promise<boolean> {
+async function readOnce(client: Client, options: FollowOptions, attempt: number, place: OutputPlace): Promise<boolean> {
   const { link, taskId, watch, write, signal } = options
   const stop = new AbortController()
   const onAbort = () => stop.abort()
   signal.addEventListener('abort', onAbort, { once: true })
-  const passOver = { ...written }
+  place.beginAgain()
   const idle = watchIdle(link, () => stop.abort())
   void watch.until((view) => isOver(view, attempt)).then(idle.begin, () => undefined)
   try {
     for await (const piece of client.logs(taskId, { attempt, follow: true, signal: stop.signal })) {
-      const known = Math.min(passOver[piece.stream], piece.data.byteLength)
-      passOver[piece.stream] -= known
-      if (known < piece.data.byteLength) {
+      const news = place.newsOf(piece)
+      if (news !== undefined) {
         idle.busy(true)
-        await write({ stream: piece.stream, data: piece.data.subarray(known) })
-        written[piece.stream] += piece.data.byteLength - known
+        await write(news)
       }
       idle.busy(false)
     }

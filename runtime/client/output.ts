@@ -9,7 +9,10 @@ import { frameLimits } from '../../actors/protocol/frame.ts'
 /** One piece of a task's output. Bytes, not text: a character may be split between two. */
 export interface OutputPiece {
   readonly stream: 'stdout' | 'stderr'
+  /** Empty at most beside `lostBytes`. */
   readonly data: Uint8Array
+  /** At least so many bytes of this stream came before this piece and are gone from the worker; 0 = unknown how many. */
+  readonly lostBytes?: number
 }
 
 export const outputLimits = {
@@ -43,10 +46,10 @@ export class OutputStream implements AsyncIterable<OutputPiece> {
   push(message: ClientReplies['Output']): void {
     if (this.#done) return
     for (const chunk of message.chunks) {
-      const { stream, data } = chunk
+      const { stream, data, lostBytes } = chunk
       // The schema leaves bytes to the codec.
       if (!(data instanceof Uint8Array)) throw new TroupeError('Protocol', 'The manager sent output that is no bytes.')
-      this.#waiting.push({ stream, data })
+      this.#waiting.push(lostBytes === undefined ? { stream, data } : { stream, data, lostBytes })
       this.#waitingBytes += data.byteLength
     }
     if (this.#waitingBytes > outputLimits.waitingBytesMax) {

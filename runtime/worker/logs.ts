@@ -3,7 +3,7 @@
  * more urgent, and ends with its session.
  */
 import type { AttemptKey } from '../../actors/model.ts'
-import type { ManagerMessages, WorkerMessage } from '../../actors/protocol/session.ts'
+import type { ManagerMessages, OutputChunk, WorkerMessage } from '../../actors/protocol/session.ts'
 import type { Driver, DriverChunk } from '../drivers/driver.ts'
 import type { Logger } from '../logger.ts'
 import { type Attempts, contextOf, stateOf } from './attempts.ts'
@@ -142,18 +142,19 @@ export class Logs {
       .map(([, driver]) => driver)
   }
 
-  async #send(stream: Stream, { stream: source, data }: DriverChunk): Promise<void> {
+  async #send(stream: Stream, { stream: source, data, lostBytes }: DriverChunk): Promise<void> {
     let at = 0
-    while (at < data.length) {
+    do {
       await this.#until(stream, () => stream.creditBytes > 0 && !this.#held)
       if (stream.controller.signal.aborted) return
       const bytes = Math.min(data.length - at, stream.creditBytes, logLimits.chunkBytesMax)
       // A copy: the message may wait its turn, and the bytes are the driver's.
-      const chunk = { stream: source, data: data.slice(at, at + bytes) }
+      const chunk: OutputChunk = { stream: source, data: data.slice(at, at + bytes) }
+      if (at === 0 && lostBytes !== undefined) chunk.lostBytes = lostBytes
       at += bytes
       stream.creditBytes -= bytes
       this.#held = !this.#options.send({ type: 'LogData', stream: stream.id, chunks: [chunk] })
-    }
+    } while (at < data.length)
   }
 
   /** Waits until it holds or the stream is closed. */

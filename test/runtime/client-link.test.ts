@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { backOffLimits, backOffMs } from '../../runtime/client/back-off.ts'
 import { connectClient } from '../../runtime/client/client.ts'
-import { followOutput } from '../../runtime/client/follow.ts'
+import { type FollowOptions, followOutput } from '../../runtime/client/follow.ts'
 import { type Link, linkLimits, openLink } from '../../runtime/client/link.ts'
+import type { OutputPiece } from '../../runtime/client/output.ts'
 import { TaskWatch } from '../../runtime/client/watch.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { silentLogger } from '../../runtime/logger.ts'
@@ -177,7 +178,7 @@ describe('following output', () => {
   let text: string
   let incomplete: string[]
 
-  const follow = (link: Link, options: { attempt?: number; onward?: boolean; signal?: AbortSignal } = {}) => {
+  const follow = (link: Link, options: Partial<FollowOptions> = {}) => {
     text = ''
     incomplete = []
     return followOutput({
@@ -186,9 +187,11 @@ describe('following output', () => {
       watch: new TaskWatch(link, 'a'),
       attempt: options.attempt ?? 1,
       onward: options.onward ?? true,
-      write: async ({ data }) => {
-        text += Buffer.from(data).toString()
-      },
+      write:
+        options.write ??
+        (async ({ data }) => {
+          text += Buffer.from(data).toString()
+        }),
       onIncomplete: (attempt, why) => incomplete.push(`${attempt}: ${why}`),
       signal: options.signal ?? new AbortController().signal,
     })
@@ -239,6 +242,34 @@ describe('following output', () => {
     await eventually('the rest', () => text === 'abcXYdef')
     manager.finish('a', 0)
     await done
+  })
+
+  test('what its worker has lost is told once, and what follows is shown from its place on', async () => {
+    const link = await open()
+    manager.start('a')
+    manager.write('a', 1, 'stdout', 'abc')
+    const gaps: unknown[] = []
+    const write = async ({ data, lostBytes }: OutputPiece) => {
+      if (lostBytes !== undefined) gaps.push({ after: text, lostBytes })
+      text += Buffer.from(data).toString()
+    }
+    const done = follow(link, { write })
+    await eventually('the beginning', () => text === 'abc')
+    await manager.close()
+    manager.answer = (message, session) => {
+      if (message.type !== 'ReadLogs') return undefined
+      const chunks = [
+        { stream: 'stdout' as const, data: Buffer.from('cdef'), lostBytes: 2 },
+        { stream: 'stdout' as const, data: Buffer.from('xyz'), lostBytes: 100 },
+      ]
+      session.send({ type: 'Output', req: message.req, chunks })
+      return { type: 'OutputEnded', req: message.req }
+    }
+    await manager.listen()
+    await eventually('the rest', () => text === 'abcdefxyz')
+    manager.finish('a', 0)
+    await done
+    expect(gaps).toEqual([{ after: 'abcdef', lostBytes: 100 }])
   })
 
   test('after a lost connection it goes on where it was', async () => {

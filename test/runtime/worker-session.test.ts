@@ -277,6 +277,29 @@ describe('output', () => {
     await life.worker.stop()
   })
 
+  test('what is lost is said before the first bytes that follow, once, and also where none do', async () => {
+    const stage = await Stage.open()
+    const life = stage.begin()
+    await stage.connected(life)
+    stage.manager.want(a)
+    await until('it runs', () => stage.world.things.size === 1)
+    stage.world.output.set('task-a.1', [
+      text(10),
+      { stream: 'stdout', data: text(16_384), lostBytes: 70_000 },
+      { stream: 'stderr', data: text(0), lostBytes: 0 },
+    ])
+    stage.manager.send({ type: 'OpenLog', stream: 'l1', ...a, follow: true, creditBytes: 100_000 })
+    await until('it has ended', () => stage.manager.of('LogEnded').length === 1)
+    const heard = stage.manager.of('LogData').flatMap(({ chunks }) => chunks)
+    expect(heard.map(({ stream, data, lostBytes }) => [stream, data.length, lostBytes])).toEqual([
+      ['stdout', 10, undefined],
+      ['stdout', 15_360, 70_000],
+      ['stdout', 1_024, undefined],
+      ['stderr', 0, 0],
+    ])
+    await life.worker.stop()
+  })
+
   test('a stream that is closed sends nothing more; too many are refused', async () => {
     const stage = await Stage.open()
     const life = stage.begin()

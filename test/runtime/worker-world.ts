@@ -64,7 +64,7 @@ export class World {
   readonly begun = new Map<string, number>()
   readonly removed: string[] = []
   readonly stops: { readonly name: string; readonly graceMs: number }[] = []
-  readonly output = new Map<string, Uint8Array[]>()
+  readonly output = new Map<string, (Uint8Array | DriverChunk)[]>()
   available = true
   /** Whether a stop ends it at once. */
   obedient = true
@@ -170,7 +170,8 @@ export function worldDriver(world: World, alive: () => boolean = () => true): Dr
       return world.keys()
     },
     async *logs(key): AsyncGenerator<DriverChunk> {
-      for (const data of world.output.get(attemptName(key)) ?? []) yield { stream: 'stdout', data }
+      for (const data of world.output.get(attemptName(key)) ?? [])
+        yield data instanceof Uint8Array ? { stream: 'stdout', data } : data
     },
     async close() {},
   }

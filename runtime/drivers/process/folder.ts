@@ -8,6 +8,7 @@
  *                         stdout stderr     written by the task itself, always appending
  *                         stdout.from …     where the kept part of a long output begins; before it is a hole
  *     output/<cluster>/<task>.<n>.stdout …  what is kept once an attempt was removed
+ *                      <task>.<n>.stdout.from …   how much of the stream came before it, if that is not kept
  *     trash/                                what is being removed
  */
 import { constants, renameSync, writeFileSync } from 'node:fs'
@@ -117,14 +118,25 @@ export class AttemptFolder {
 
   /** Where the kept part of a stream begins, in bytes. */
   async readFrom(stream: StreamName): Promise<number> {
-    const text = await readFile(`${this.output(stream)}.from`, 'utf8').catch(() => '')
-    return Number.parseInt(text, 10) || 0
+    const [from = 0] = await readNumbers(`${this.output(stream)}.from`)
+    return from
   }
 
-  async writeFrom(stream: StreamName, from: number): Promise<void> {
-    const path = `${this.output(stream)}.from`
-    await writeFile(`${path}.new`, String(from), { mode: 0o600 })
-    await rename(`${path}.new`, path)
+  writeFrom(stream: StreamName, from: number): Promise<void> {
+    return writeNumbers(`${this.output(stream)}.from`, [from])
+  }
+
+  /**
+   * Once the attempt was removed: where in the stream the file begins that is left of it, and what the last `readFrom`
+   * was, for those who have the file open that there was before.
+   */
+  async readKeptFrom(stream: StreamName, clusterId: string): Promise<{ from: number; holeUntil: number }> {
+    const [from = 0, holeUntil = 0] = await readNumbers(`${this.keptOutput(stream, clusterId)}.from`)
+    return { from, holeUntil }
+  }
+
+  writeKeptFrom(stream: StreamName, clusterId: string, from: number, holeUntil: number): Promise<void> {
+    return writeNumbers(`${this.keptOutput(stream, clusterId)}.from`, [from, holeUntil])
   }
 
   /** Lets the folder vanish at one instant, so that a crash never leaves half of it, and then its bytes. */
@@ -137,6 +149,17 @@ export class AttemptFolder {
     }
     await rm(gone, { recursive: true, force: true })
   }
+}
+
+/** None if they were never written. */
+async function readNumbers(path: string): Promise<number[]> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return text.split(' ').map((number) => Number.parseInt(number, 10) || 0)
+}
+
+async function writeNumbers(path: string, numbers: readonly number[]): Promise<void> {
+  await writeFile(`${path}.new`, numbers.join(' '), { mode: 0o600 })
+  await rename(`${path}.new`, path)
 }
 
 /** A record as it was written, or undefined if it is missing or was cut short by a crash. */

@@ -9,6 +9,8 @@ import { AttemptFolder, type StreamName, streams } from './folder.ts'
 export const logLimits = {
   /** The largest chunk, in bytes. */
   chunkBytesMax: 16 * 1_024,
+  /** What is read of a file at once, in bytes: several chunks, for each reading costs a look at what is gone as well. */
+  blockBytesMax: 64 * 1_024,
   /** Between two looks for more output of what runs, in milliseconds. */
   pollMs: 100,
 } as const
@@ -39,10 +41,10 @@ export async function* readOutput(
         isMore = false
         for (const reader of readers) {
           if (signal.aborted) return
-          const data = await reader.read()
-          if (!data) continue
+          const chunk = await reader.read()
+          if (!chunk) continue
           isMore = true
-          yield { stream: reader.stream, data }
+          yield chunk
         }
       }
       if (!mayGrow || signal.aborted) return
@@ -75,9 +77,16 @@ class StreamReader {
   readonly #folder: AttemptFolder
   readonly #clusterId: string
   #file: FileHandle | undefined
+  /** Where in the stream the file begins, in bytes: not at 0 if it is what was left of a long one at its removal. */
+  #base = 0
+  /** Where in the stream the next byte is that was not handed out yet. */
   #at = 0
-  /** How long the file was at the last look: what comes later is for the next one, or reading might never end. */
+  /** How far the stream went at the last look: what comes later is for the next one, or reading might never end. */
   #until = 0
+  /** What is gone between the last chunk and the next; 0 = nobody knows how much. */
+  #lostBytes: number | undefined
+  /** Read and not yet handed out. */
+  #block: Uint8Array = new Uint8Array(0)
 
   constructor(folder: AttemptFolder, stream: StreamName, clusterId: string) {
     this.#folder = folder
@@ -87,31 +96,60 @@ class StreamReader {
 
   /** Finds the file if need be, and how far it may be read. */
   async look(): Promise<void> {
-    // It only ever moves from the one place to the other, so looking in this order misses nothing.
-    this.#file ??=
-      (await openIfThere(this.#folder.output(this.stream))) ??
-      (await openIfThere(this.#folder.keptOutput(this.stream, this.#clusterId)))
-    this.#until = (await this.#file?.stat())?.size ?? 0
-    // A file that shrank was begun anew, where holes cannot be made.
-    if (this.#until < this.#at) this.#at = 0
+    this.#file ??= await this.#open()
+    this.#until = this.#base + ((await this.#file?.stat())?.size ?? 0)
+    if (this.#until >= this.#at) return
+    // A file that shrank was begun anew, where holes cannot be made: what lay between is gone without a count.
+    this.#at = 0
+    this.#lostBytes = 0
+  }
+
+  /** It only ever moves from the one place to the other, so looking in this order misses nothing. */
+  async #open(): Promise<FileHandle | undefined> {
+    const live = await openIfThere(this.#folder.output(this.stream))
+    if (live) return live
+    const kept = await openIfThere(this.#folder.keptOutput(this.stream, this.#clusterId))
+    if (kept) this.#base = (await this.#folder.readKeptFrom(this.stream, this.#clusterId)).from
+    this.#skipTo(this.#base)
+    return kept
   }
 
   /** The next chunk, or undefined if there is no more until the next look. */
-  async read(): Promise<Uint8Array | undefined> {
+  async read(): Promise<DriverChunk | undefined> {
+    if (this.#block.length === 0 && !(await this.#fill())) return undefined
+    const data = this.#block.subarray(0, logLimits.chunkBytesMax)
+    this.#block = this.#block.subarray(data.length)
+    this.#at += data.length
+    const lostBytes = this.#lostBytes
+    this.#lostBytes = undefined
+    return lostBytes === undefined ? { stream: this.stream, data } : { stream: this.stream, data, lostBytes }
+  }
+
+  async #fill(): Promise<boolean> {
     while (this.#file && this.#at < this.#until) {
-      const length = Math.min(logLimits.chunkBytesMax, this.#until - this.#at)
-      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, this.#at)
+      const length = Math.min(logLimits.blockBytesMax, this.#until - this.#at)
+      const place = this.#at - this.#base
+      const { bytesRead, buffer } = await this.#file.read(Buffer.allocUnsafe(length), 0, length, place)
       // The hole is announced before it is made: what was read from before it may be nothing but its zeros.
-      const from = await this.#folder.readFrom(this.stream)
-      if (from > this.#at) {
-        this.#at = from
-        continue
-      }
-      if (bytesRead === 0) return undefined
-      this.#at += bytesRead
-      return buffer.subarray(0, bytesRead)
+      if (this.#skipTo(await this.#keptFrom())) continue
+      this.#block = buffer.subarray(0, bytesRead)
+      return bytesRead > 0
     }
-    return undefined
+    return false
+  }
+
+  /** Where the kept part begins, also if the attempt was removed while its file was being read. */
+  async #keptFrom(): Promise<number> {
+    const from = await this.#folder.readFrom(this.stream)
+    return from > 0 ? from : (await this.#folder.readKeptFrom(this.stream, this.#clusterId)).holeUntil
+  }
+
+  /** False if that was reached already. */
+  #skipTo(from: number): boolean {
+    if (from <= this.#at) return false
+    this.#lostBytes = this.#lostBytes === 0 ? 0 : (this.#lostBytes ?? 0) + from - this.#at
+    this.#at = from
+    return true
   }
 
   async close(): Promise<void> {

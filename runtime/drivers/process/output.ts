@@ -65,10 +65,13 @@ export async function keepOutput(folder: AttemptFolder, clusterId: string, limit
     const info = await stat(path).catch(() => undefined)
     if (!info) continue
     await mkdir(dirname(kept), { recursive: true, mode: 0o700 })
-    const from = Math.max(await folder.readFrom(stream), info.size - limits.outputBytesMax)
+    const holeUntil = await folder.readFrom(stream)
+    const from = Math.max(holeUntil, info.size - limits.outputBytesMax)
     if (from <= 0) {
       await rename(path, kept)
     } else {
+      // Before the bytes, so that there is never a part of an output that does not say so.
+      await folder.writeKeptFrom(stream, clusterId, from, holeUntil)
       await copyTail(path, kept, from)
       await rm(path)
     }
@@ -100,7 +103,8 @@ export async function trimKept(dir: string, limits: OutputLimits): Promise<void>
   const files = await Promise.all(
     found.map(async (entry) => {
       const path = join(entry.parentPath, entry.name)
-      const info = entry.isFile() ? await stat(path).catch(() => undefined) : undefined
+      // What says how much came before a file goes with that file.
+      const info = entry.isFile() && !entry.name.endsWith('.from') ? await stat(path).catch(() => undefined) : undefined
       return info ? [{ path, bytes: info.size, atMs: info.mtimeMs }] : []
     }),
   ).then((lists) => lists.flat())
@@ -108,6 +112,9 @@ export async function trimKept(dir: string, limits: OutputLimits): Promise<void>
   let bytes = 0
   for (const [index, file] of files.entries()) {
     bytes += file.bytes
-    if (bytes > limits.keptBytesMax || index >= limits.keptFilesMax) await rm(file.path, { force: true })
+    if (bytes > limits.keptBytesMax || index >= limits.keptFilesMax) {
+      await rm(file.path, { force: true })
+      await rm(`${file.path}.from`, { force: true })
+    }
   }
 }
