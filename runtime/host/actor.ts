@@ -89,12 +89,17 @@ export class ActorHost {
     actor.timers.load(record.timers)
   }
 
-  /** Puts an event into an actor's mailbox. Throws `Overloaded`. An actor that is gone takes nothing. */
+  /**
+   * Puts an event into an actor's mailbox. An actor that is gone takes nothing. Never refused: who tells is a timer, a
+   * driver or a connection, none of which could tell it again. When the mailbox is full all that waits is stepped first.
+   */
   tell(address: string, event: { readonly type: string }): void {
     this.#put({ address, event })
   }
 
   #put(letter: Letter): void {
+    // Not within a turn, which steps what it is told itself.
+    if (!this.#turning && this.#mailboxes.isFull(letter.address)) this.#drain()
     this.#mailboxes.put(letter)
     if (this.#draining) return
     this.#draining = true

@@ -1,8 +1,7 @@
 /**
  * The mailboxes of a host's actors, drained in the order of arrival over all of them, so that no actor starves another.
- * Each is bounded: whoever tells too much gets `Overloaded`, never silence.
+ * Each is bounded: whoever would fill one over its bound has it emptied first, and so tells no faster than is stepped.
  */
-import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { StoredTimer } from './record.ts'
 
 export const mailboxLimits = {
@@ -26,13 +25,12 @@ export class Mailboxes {
     return this.#letters.length - this.#head
   }
 
-  /** Throws `Overloaded`; nothing was kept then. There is always room for a timer: they are few, and nobody tells it again. */
+  isFull(address: string): boolean {
+    return (this.#counts.get(address) ?? 0) >= mailboxLimits.mailboxEventsMax
+  }
+
   put(letter: Letter): void {
-    const count = this.#counts.get(letter.address) ?? 0
-    if (letter.timer === undefined && count >= mailboxLimits.mailboxEventsMax) {
-      throw new TroupeError('Overloaded', `${count} events wait for ${letter.address}; try again in a moment.`)
-    }
-    this.#counts.set(letter.address, count + 1)
+    this.#counts.set(letter.address, (this.#counts.get(letter.address) ?? 0) + 1)
     this.#letters.push(letter)
   }
 

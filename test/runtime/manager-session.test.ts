@@ -279,3 +279,15 @@ describe('two incarnations of one node', () => {
     expect(await nodeState()).toBe('Ready')
   })
 })
+
+test('a frame of thousands of messages for one node costs nobody anything', async () => {
+  const worker = await rig.worker()
+  const states = [...Array(4_000).keys()].map((n) => (n % 2 === 0 ? 'unavailable' : 'complete'))
+  worker.send(...states.map((process) => ({ type: 'DriversChanged', drivers: { process } }) as const))
+  await rig.settle()
+  worker.beat()
+  await rig.settle()
+  expect(worker.closed).toBeUndefined()
+  expect(worker.all('HeartbeatAck')).toHaveLength(1)
+  expect((await client.nodes()).items).toMatchObject([{ drivers: { process: 'complete' } }])
+})

@@ -119,7 +119,6 @@ describe('a timer', () => {
   test('finds room in a mailbox that is full', async () => {
     const world = await backingOff()
     for (let count = 0; count < mailboxLimits.mailboxEventsMax; count += 1) world.host.tell('task/t', placed())
-    expect(() => world.host.tell('task/t', placed())).toThrow('events wait for task/t')
     world.clock.advance(delayMs)
     await settle()
     expect(world.at('task/t')).toBe('Pending.Queued')
