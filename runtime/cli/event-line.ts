@@ -16,6 +16,7 @@ function payloadText(event: Payload): string {
     typeof event.exitCode === 'number' ? `exit ${event.exitCode}` : undefined,
     text(event.signal),
     event.oomKilled === true ? 'out of memory' : undefined,
+    text((event.health as Payload | undefined)?.detail),
   ]
   return parts.filter(Boolean).join(', ')
 }

@@ -7,6 +7,7 @@ import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { formatAge, formatDuration } from './duration.ts'
 import { eventText } from './event-line.ts'
+import { healthText } from './health-flags.ts'
 import { formatSize } from './size.ts'
 import { printable, tableLines } from './table.ts'
 import { taskReference } from './task-id.ts'
@@ -66,6 +67,7 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Reason', reason],
     ['Runs', what],
     ['Node', task.node ?? 'none yet'],
+    ['Health', healthText(spec.health, task.health, nowMs)],
     ['Asks for', askedText(task, spec)],
     ['Constraints', spec.constraints?.join(', ')],
     ['Restart', task.restarts > 0 ? `${restart}, ${task.restarts} so far` : restart],

@@ -5,6 +5,7 @@ import type { AddressFlags } from './address.ts'
 import { collect, parseCpus, parseWhole, parsing } from './command.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
+import { flagOfHealth, type HealthFlags, healthFlags, healthOf } from './health-flags.ts'
 import { labelsOf } from './host-flags.ts'
 import { parseMount } from './mount.ts'
 import { parseSize } from './size.ts'
@@ -19,7 +20,7 @@ export interface RunFlags extends AddressFlags, SpecFlags {
   readonly interactive?: boolean
 }
 
-export interface SpecFlags {
+export interface SpecFlags extends HealthFlags {
   readonly name?: string
   readonly driver?: 'docker' | 'process'
   readonly env?: readonly string[]
@@ -68,6 +69,7 @@ const specFlags: readonly Option[] = [
   new Option('--stop-timeout <duration>', 'between TERM and KILL (default 10s)').argParser(parsing(parseDuration)),
   new Option('--network <network>', 'docker: bridge, host, none or a name'),
   new Option('--pull <when>', 'docker: when to pull the image').choices(['missing', 'always', 'never']),
+  ...healthFlags,
 ]
 
 export function withRunFlags(command: Command): Command {
@@ -101,6 +103,8 @@ const flagOfField: Readonly<Record<string, string>> = {
   image: 'the image',
   command: 'the command',
   'restart.max': '--max-restarts',
+  ...flagOfHealth,
+  health: 'the health check',
 }
 
 /** Throws UsageError with the flag that is wrong. */
@@ -134,6 +138,7 @@ export function specFromFlags(
       timeoutMs: flags.timeout,
       waitTimeoutMs: flags.waitTimeout,
       stopGraceMs: flags.stopTimeout,
+      health: healthOf(flags),
     }),
   }
   const fault = findFault(spec)

@@ -3,6 +3,7 @@
  * in place of bytes and milliseconds. What is wrong is said with the file and the line.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { HealthCheck } from '../../actors/health.ts'
 import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec } from '../../actors/model.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
@@ -53,6 +54,14 @@ const levels = {
     fields: Object.keys(DisconnectPolicy.properties),
     aliases: { lostAfter: duration('lostAfterMs'), stopAfter: duration('stopAfterMs') },
   },
+  health: {
+    fields: Object.keys(HealthCheck.properties),
+    aliases: {
+      interval: duration('intervalMs'),
+      timeout: duration('timeoutMs'),
+      startPeriod: duration('startPeriodMs'),
+    },
+  },
   mount: { fields: Object.keys(Mount.properties), aliases: {} },
 } satisfies Record<string, Level>
 
@@ -74,11 +83,11 @@ export function parseTaskFile(text: string, file: string): TaskFile {
 
 function nest(source: Source, spec: Fields, origins: Map<string, string>): void {
   if (typeof spec.restart === 'string') spec.restart = { policy: spec.restart }
-  for (const name of ['restart', 'disconnect'] as const) {
+  for (const name of ['restart', 'disconnect', 'health'] as const) {
     if (!isFields(spec[name])) continue
     const level = readLevel(source, levels[name], spec[name], [name])
     spec[name] = level.fields
-    // One level down only these two have names of their own, and theirs differ from those above.
+    // One level down only these have names of their own, and theirs differ from those above.
     for (const [field, written] of level.origins) origins.set(`${name}.${field}`, written)
   }
   if (!Array.isArray(spec.mounts)) return

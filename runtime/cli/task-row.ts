@@ -40,6 +40,12 @@ export const taskColumns = (nowMs: number, output: Output): readonly Column<Task
 
 const isoTime = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
+function healthJson(health: TaskView['health']) {
+  if (health === undefined) return null
+  const { state, failures, detail = null, atMs } = health
+  return { state, failures, detail, since: isoTime(atMs) }
+}
+
 /** The shape of `status --json`: `state` is one of the five words, times are ISO 8601 in UTC or null. */
 export function taskJson(task: TaskView) {
   return {
@@ -56,6 +62,7 @@ export function taskJson(task: TaskView) {
     signal: task.signal,
     outcome: task.outcome,
     reason: task.reason,
+    health: healthJson(task.health),
     image: task.image,
     command: task.command,
     labels: task.labels,

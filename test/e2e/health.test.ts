@@ -1,0 +1,152 @@
+/** Health checks on real processes and containers, through the command line: from the first check to what becomes of it. */
+import { execFile } from 'node:child_process'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Cluster, freePort, testImage, until } from './cluster.ts'
+
+// Set by scripts/test, to the reason, where there is no engine; what needs none still runs.
+const withoutEngine = process.env.TROUPE_TEST_WITHOUT_ENGINE !== undefined
+const docker = async (...args: string[]) => (await promisify(execFile)('docker', args)).stdout.trim()
+const checkedImage = 'troupe-test/health-e2e:1'
+
+let cluster: Cluster
+beforeAll(async () => {
+  cluster = await Cluster.open()
+  cluster.startUp('--name', 'here')
+  await cluster.ready(1)
+})
+afterAll(async () => {
+  await cluster.close()
+  if (!withoutEngine) await docker('rmi', '--force', checkedImage)
+})
+
+interface Row {
+  readonly state: string
+  readonly detail: string
+  readonly outcome: string | null
+  readonly reason: string | null
+  readonly attempt: number
+  readonly health: { readonly state: string; readonly detail: string | null } | null
+}
+
+async function rowOf(id: string): Promise<Row> {
+  const [row] = await cluster.json<Row[]>('status', id, '--json')
+  return row as Row
+}
+
+const becomes = (id: string, what: string, holds: (row: Row) => boolean) =>
+  until(`${id} is ${what}`, async () => {
+    const row = await rowOf(id)
+    return holds(row) ? row : undefined
+  })
+
+async function run(id: string, ...args: string[]): Promise<void> {
+  const { code, stderr } = await cluster.troupe('run', '-d', '--id', id, ...args)
+  expect(code, stderr).toBe(0)
+}
+
+const often = ['--health-interval', '200ms', '--health-timeout', '2s', '--health-retries', '2']
+/** A server that answers 500 while a file is there. */
+const server = (port: number, ill: string) =>
+  `require('node:http').createServer((_, r) => { r.statusCode = require('node:fs').existsSync('${ill}') ? 500 : 200; r.end() }).listen(${port}, '127.0.0.1')`
+
+describe('a process', () => {
+  test('by http: healthy, then unhealthy, then run again by its policy', async () => {
+    const port = await freePort()
+    const ill = join(cluster.dir, 'ill')
+    const how = ['--health-http', `${port}/ready`, ...often, '--health-start-period', '20s', '--restart', 'on-failure']
+    await run('web', '--driver', 'process', ...how, '--', process.execPath, '-e', server(port, ill))
+    const well = await becomes('web', 'healthy', ({ health }) => health?.state === 'healthy')
+    expect(well).toMatchObject({ state: 'Running', detail: '', attempt: 1 })
+    await writeFile(ill, '')
+    await becomes('web', 'run again', ({ attempt }) => attempt === 2)
+    await rm(ill)
+    await becomes('web', 'healthy again', (row) => row.attempt === 2 && row.health?.state === 'healthy')
+    const { stdout } = await cluster.troupe('explain', 'web')
+    expect(stdout).toMatch(/Health: +healthy for /)
+    expect(stdout).toContain(`unhealthy: GET http://127.0.0.1:${port}/ready answered 500`)
+    expect(stdout).toMatch(/Running\.Checking → Running {2}HealthChanged/)
+    await cluster.troupe('stop', 'web')
+  })
+
+  test('by tcp: what never listens is given up after its start period, and fails under never', async () => {
+    const port = await freePort()
+    await run(
+      'mute',
+      '--driver',
+      'process',
+      '--health-tcp',
+      `${port}`,
+      ...often,
+      '--health-start-period',
+      '2s',
+      'sleep',
+      '60',
+    )
+    const checking = await becomes('mute', 'Running', ({ state }) => state === 'Running')
+    expect(checking).toMatchObject({ detail: 'Checking', health: { state: 'starting' } })
+    const failed = await becomes('mute', 'Failed', ({ state }) => state === 'Failed')
+    expect(failed).toMatchObject({ outcome: 'unhealthy', attempt: 1 })
+    expect(failed.reason).toMatch(/^stopped as unhealthy: a connection to 127\.0\.0\.1:\d+ was refused/)
+    const [task] = await cluster.json<{ startedAt: string; finishedAt: string }[]>('status', 'mute', '--json')
+    const ranMs = Date.parse(task?.finishedAt as string) - Date.parse(task?.startedAt as string)
+    expect(ranMs).toBeGreaterThan(2_000)
+  })
+
+  test('by a command beside it, with its variables', async () => {
+    const flag = join(cluster.dir, 'flag')
+    await writeFile(flag, '')
+    const how = ['--health-cmd', 'echo looking at $FLAG; test -e "$FLAG"', ...often, '-e', `FLAG=${flag}`]
+    await run('beside', '--driver', 'process', ...how, 'sleep', '60')
+    await becomes('beside', 'healthy', ({ health }) => health?.state === 'healthy')
+    await rm(flag)
+    const failed = await becomes('beside', 'Failed', ({ state }) => state === 'Failed')
+    expect(failed.reason).toContain(`exited with code 1: looking at ${flag}`)
+  })
+})
+
+// These need an engine with the test image.
+describe.skipIf(withoutEngine)('a container', () => {
+  const serve = 'mkdir -p /tmp/w; echo hi > /tmp/w/ready; httpd -p 8099 -h /tmp/w; sleep 3; rm /tmp/w/ready; sleep 60'
+
+  test('by http on its own address', async () => {
+    await run('inner', '--health-http', '8099/ready', ...often, testImage, 'sh', '-c', serve)
+    await becomes('inner', 'healthy', ({ health }) => health?.state === 'healthy')
+    const failed = await becomes('inner', 'Failed', ({ state }) => state === 'Failed')
+    expect(failed).toMatchObject({ outcome: 'unhealthy' })
+    expect(failed.reason).toMatch(/GET http:\/\/\d+\.\d+\.\d+\.\d+:8099\/ready answered 404/)
+  })
+
+  test('by a command inside it', async () => {
+    const script = 'touch /tmp/well; sleep 3; rm /tmp/well; sleep 60'
+    await run(
+      'inside',
+      '--network',
+      'none',
+      '--health-cmd',
+      'test -e /tmp/well',
+      ...often,
+      testImage,
+      'sh',
+      '-c',
+      script,
+    )
+    await becomes('inside', 'healthy', ({ health }) => health?.state === 'healthy')
+    await becomes('inside', 'Failed', ({ outcome }) => outcome === 'unhealthy')
+  })
+
+  test(`by its image's own check`, async () => {
+    const made = await docker('create', testImage, 'true')
+    const check = 'HEALTHCHECK --interval=1s --retries=1 CMD ["sh","-c","test -e /tmp/well"]'
+    await docker('commit', '--change', check, made, checkedImage)
+    await docker('rm', made)
+    const script = 'touch /tmp/well; sleep 4; rm /tmp/well; sleep 60'
+    const how = ['--network', 'none', '--pull', 'never', '--health-container', ...often]
+    await run('own', ...how, checkedImage, 'sh', '-c', script)
+    await becomes('own', 'healthy', ({ health }) => health?.state === 'healthy')
+    const failed = await becomes('own', 'Failed', ({ outcome }) => outcome === 'unhealthy')
+    expect(failed.reason).toContain('its HEALTHCHECK ended with code 1')
+  })
+})
