@@ -38,6 +38,8 @@ export class WorkerSession {
   #seq = 0
   #set = new Map<string, DesiredAttempt>()
   #remove = new Map<string, AttemptKey>()
+  /** What waits its turn, in order; what changes meanwhile comes behind it. */
+  #parts: Desired[] = []
   #scheduled = false
 
   constructor(options: WorkerSessionOptions) {
@@ -50,9 +52,13 @@ export class WorkerSession {
       epoch: () => options.epoch,
       onRefused: options.onRefused,
     })
+    this.channel.onDrain = () => this.#go()
   }
 
-  /** The whole desired state, in parts that fit a frame, and the tasks to leave alone. Deltas go on from it. */
+  /**
+   * The whole desired state, in parts that fit a frame, and the tasks to leave alone. Deltas go on from it. A worker that
+   * does not keep up gets the next part when it has read, and of what changes meanwhile only where it ended up.
+   */
   sendComplete(attempts: readonly DesiredAttempt[], keep: readonly string[]): void {
     this.#set.clear()
     this.#remove.clear()
@@ -61,10 +67,12 @@ export class WorkerSession {
     const { keepPartMax } = sessionLimits
     for (let at = 0; at < keep.length; at += keepPartMax)
       parts.push({ set: [], keep: keep.slice(at, at + keepPartMax) })
-    parts.forEach((part, at) => {
+    const seq = this.#seq
+    this.#parts = parts.map((part, at) => {
       const last = at === parts.length - 1
-      this.channel.send({ type: 'Desired', seq: this.#seq, complete: true, last, remove: [], ...part })
+      return { type: 'Desired', seq, complete: true, last, remove: [], ...part }
     })
+    this.#go()
   }
 
   /** A durable change; those of one turn go as one delta. */
@@ -78,9 +86,26 @@ export class WorkerSession {
       this.#set.delete(nameOf(remove))
       this.#remove.set(nameOf(remove), remove)
     }
+    this.#schedule()
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => this.#sendDelta())
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#go()
+    })
+  }
+
+  /** One part at a time: only the frame that carries it shows whether the worker keeps up. */
+  #go(): void {
+    if (this.channel.held) return
+    if (this.#parts.length === 0) this.#parts = this.#deltas()
+    const part = this.#parts.shift()
+    if (part === undefined) return
+    this.channel.send(part)
+    if (this.#parts.length > 0 || this.#set.size + this.#remove.size > 0) this.#schedule()
   }
 
   acknowledge(statuses: readonly AttemptStatus[]): void {
@@ -94,17 +119,17 @@ export class WorkerSession {
   }
 
   /** As many deltas as it takes for each to fit a frame. */
-  #sendDelta(): void {
-    this.#scheduled = false
-    if (this.#set.size + this.#remove.size === 0) return
-    let remove = [...this.#remove.values()]
-    for (const set of portions([...this.#set.values()])) {
+  #deltas(): Desired[] {
+    if (this.#set.size + this.#remove.size === 0) return []
+    const removed = [...this.#remove.values()]
+    const deltas = portions([...this.#set.values()]).map((set, at): Desired => {
       this.#seq += 1
-      this.channel.send({ type: 'Desired', seq: this.#seq, complete: false, last: true, set, remove })
-      remove = []
-    }
+      const remove = at === 0 ? removed : []
+      return { type: 'Desired', seq: this.#seq, complete: false, last: true, set, remove }
+    })
     this.#set = new Map()
     this.#remove = new Map()
+    return deltas
   }
 }
 

@@ -102,9 +102,13 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     send: (message) => session.send(message, 'bulk'),
   })
   const session: Session = new Session({
-    ...{ host, identity: stored.identity, clock, logger, transport: options.transport, managerUrl: options.managerUrl },
+    ...{ host, journal, identity: stored.identity, clock, logger },
+    ...{ transport: options.transport, managerUrl: options.managerUrl },
     prepare: async () => void (await drivers.probe()),
-    onDrain: () => logs.drained(),
+    onDrain: () => {
+      statuses.drained()
+      logs.drained()
+    },
     ...events,
   })
   const parts: Parts = {

@@ -19,6 +19,7 @@ import type { Connection, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorHost } from '../host/actor.ts'
 import { Channel, createDoor } from '../host/channel.ts'
+import type { Journal } from '../host/journal.ts'
 import { keys } from '../host/keys.ts'
 import { encodeRecord } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
@@ -51,6 +52,7 @@ export interface SessionOptions {
   readonly transport: Transport
   readonly managerUrl: string
   readonly host: ActorHost
+  readonly journal: Journal
   readonly identity: Identity
   readonly clock: Clock
   readonly logger: Logger
@@ -172,6 +174,17 @@ export class Session {
       if (this.#link !== link) return
       this.#take(link, message)
     }
+    if (link.open) this.#waitForDisk(link)
+  }
+
+  /** While the disk is behind the manager is read no further. Only until all that waits now is stored, as its acks are in there. */
+  #waitForDisk(link: Link): void {
+    const { journal } = this.#options
+    if (!journal.isBehind || this.#link !== link) return
+    link.channel.connection.pause()
+    journal.afterAll(() => {
+      if (this.#link === link) link.channel.connection.resume()
+    })
   }
 
   #noteUnknown(messages: Frame['m']): void {
@@ -244,6 +257,7 @@ export class Session {
       this.#options.onMessage(message)
     }
     link.channel.connection.resume()
+    this.#waitForDisk(link)
   }
 
   #refused(link: Link, { code, message, retryable }: ManagerMessages['Refused']): void {

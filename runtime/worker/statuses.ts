@@ -1,6 +1,7 @@
 /**
  * What is reported of the attempts: the newest status of each that is durable. All of them go with or right after every
- * Hello, so that a cut loses nothing; within a session each change goes once, those of one moment together.
+ * Hello, so that a cut loses nothing; within a session each change goes once, those of one moment together. While the
+ * manager does not keep up they wait here, where each attempt has only its newest, however often it changes.
  */
 import { type AttemptKey, type AttemptStatus, attemptName } from '../../actors/model.ts'
 
@@ -10,7 +11,8 @@ export const statusLimits = {
 } as const
 
 export interface StatusesOptions {
-  readonly send: (attempts: AttemptStatus[]) => void
+  /** False = the manager does not keep up: no more until `drained`. */
+  readonly send: (attempts: AttemptStatus[]) => boolean
 }
 
 export class Statuses {
@@ -20,6 +22,7 @@ export class Statuses {
   readonly #sent = new Map<string, number>()
   readonly #changed = new Set<string>()
   #open = false
+  #held = false
   #scheduled = false
 
   constructor(options: StatusesOptions) {
@@ -72,6 +75,13 @@ export class Statuses {
   /** The manager has taken the Hello; what changed since follows. */
   open(): void {
     this.#open = true
+    this.#held = false
+    this.#schedule()
+  }
+
+  /** The connection takes more again. */
+  drained(): void {
+    this.#held = false
     this.#schedule()
   }
 
@@ -80,23 +90,24 @@ export class Statuses {
   }
 
   #schedule(): void {
-    if (!this.#open || this.#scheduled || this.#changed.size === 0) return
+    if (!this.#open || this.#held || this.#scheduled || this.#changed.size === 0) return
     this.#scheduled = true
     queueMicrotask(() => this.#flush())
   }
 
   #flush(): void {
     this.#scheduled = false
-    if (!this.#open) return
+    if (!this.#open || this.#held) return
     const statuses: AttemptStatus[] = []
     for (const name of this.#changed) {
+      if (statuses.length === statusLimits.statusesMax) break
+      this.#changed.delete(name)
       const status = this.#newest.get(name)
       if (status === undefined || (this.#sent.get(name) ?? -1) >= status.seq) continue
       this.#sent.set(name, status.seq)
       statuses.push(status)
     }
-    this.#changed.clear()
-    const { statusesMax } = statusLimits
-    for (let i = 0; i < statuses.length; i += statusesMax) this.#options.send(statuses.slice(i, i + statusesMax))
+    if (statuses.length > 0) this.#held = !this.#options.send(statuses)
+    this.#schedule()
   }
 }

@@ -92,6 +92,15 @@ export class ScriptedWorker {
     this.#connection?.close(1000, 'the test is done with it')
   }
 
+  /** Reads no more, until `resume`. */
+  pause(): void {
+    this.#connection?.pause()
+  }
+
+  resume(): void {
+    this.#connection?.resume()
+  }
+
   beat(): void {
     this.#beats += 1
     this.send({ type: 'Heartbeat', seq: this.#beats })
