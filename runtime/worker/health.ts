@@ -15,8 +15,10 @@ import type { Drivers } from './drivers.ts'
 import { Slots } from './slots.ts'
 
 export const checkupLimits = {
-  /** Checks under way at once, of all attempts of a worker. */
-  concurrentChecksMax: 16,
+  /** Checks over the network under way at once, of all attempts of a worker: those that wait for an answer cost nothing. */
+  networkChecksMax: 128,
+  /** Checks by the engine or by a process of their own, which do cost. */
+  engineChecksMax: 8,
   /** How much longer than its time-out a check may hold its place, in milliseconds: a driver kills what takes too long. */
   leewayMs: 2_000,
 } as const
@@ -44,7 +46,8 @@ interface Checkup {
 export class Checkups {
   readonly #options: CheckupsOptions
   readonly #checkups = new Map<string, Checkup>()
-  readonly #slots = new Slots(checkupLimits.concurrentChecksMax)
+  readonly #network = new Slots(checkupLimits.networkChecksMax)
+  readonly #engine = new Slots(checkupLimits.engineChecksMax)
   #closed = false
 
   constructor(options: CheckupsOptions) {
@@ -70,7 +73,8 @@ export class Checkups {
   /** No more checks; those under way are given up. */
   close(): void {
     this.#closed = true
-    this.#slots.close()
+    this.#network.close()
+    this.#engine.close()
     for (const checkup of [...this.#checkups.values()]) this.#end(checkup)
   }
 
@@ -107,13 +111,15 @@ export class Checkups {
     const isStarting = checkup.health === undefined && this.#startingMs(checkup) > 0
     const delayMs = isStarting ? Math.min(intervalMs, healthDefaults.startIntervalMs) : intervalMs
     checkup.cancelTimer = this.#options.clock.setTimer(() => {
-      this.#slots.run(() => this.#check(checkup))
+      const slots = isOverNetwork(checkup.check) ? this.#network : this.#engine
+      slots.run(() => this.#check(checkup))
     }, delayMs)
   }
 
   async #check(checkup: Checkup): Promise<void> {
     if (checkup.ended) return
     const { clock, logger, attempts } = this.#options
+    const isStarting = this.#startingMs(checkup) > 0
     const probed = await this.#probe(checkup).catch((error: Error) => {
       // Nothing was learnt: an engine that is away is told of elsewhere.
       logger.debug(`the health of ${attemptName(checkup.key)} could not be checked`, { reason: error.message })
@@ -122,7 +128,6 @@ export class Checkups {
     if (checkup.ended) return
     if (probed !== undefined) {
       const before = checkup.health
-      const isStarting = this.#startingMs(checkup) > 0
       const { check, key } = checkup
       const health = judge(before, probed, { check, atMs: clock.nowMs(), isStarting })
       checkup.health = health
@@ -146,9 +151,8 @@ export class Checkups {
     const abort = new AbortController()
     checkup.abort = abort
     // A driver ends a command by itself, and says better what it was; its engine may hang all the same.
-    const isOverNetwork = check.kind === 'http' || check.kind === 'tcp'
     const lateMs = timeoutMs + checkupLimits.leewayMs
-    const cancelAbort = clock.setTimer(() => abort.abort(), isOverNetwork ? timeoutMs : lateMs)
+    const cancelAbort = clock.setTimer(() => abort.abort(), isOverNetwork(check) ? timeoutMs : lateMs)
     let cancelLate = () => {}
     const late = new Promise<undefined>((resolve) => {
       cancelLate = clock.setTimer(() => resolve(undefined), lateMs)
@@ -202,6 +206,8 @@ export class Checkups {
     return { passed: false, detail: `${command[0]} ${how}` }
   }
 }
+
+const isOverNetwork = ({ kind }: HealthCheck): boolean => kind === 'http' || kind === 'tcp'
 
 async function byContainer(driver: Driver, key: AttemptKey): Promise<Probed | undefined> {
   const health = await driver.health?.(key)
