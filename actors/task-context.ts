@@ -56,6 +56,8 @@ export type TaskEvents =
       readonly nodeId: string
       readonly nodeName: string
       readonly decision: PlacementDecision
+      /** The attempt has a greater number than this: lower ones may have been used by a past that the store does not know. */
+      readonly after?: number
     }
   | { readonly type: 'Unplaceable'; readonly why: string }
   | { readonly type: 'PlacementExpired' }
@@ -190,7 +192,7 @@ function cutCommand(command: readonly string[]): string[] {
 
 /** A new attempt begins: what belonged to the one before it is gone from the status, and stays in `attempts`. */
 export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { type: 'Placed' }>): Partial<TaskContext> {
-  const attempt = context.attempt + 1
+  const attempt = Math.max(context.attempt, event.after ?? 0) + 1
   const summary: AttemptSummary = { attempt, nodeId: event.nodeId, scheduledAtMs: event.atMs }
   return {
     attempt,

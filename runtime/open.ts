@@ -9,6 +9,7 @@ import { frameLimits } from '../actors/protocol/frame.ts'
 import { createMemoryTransport } from '../transport/memory.ts'
 import type { Transport, TransportLimits } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
+import { copyWriter } from './copy.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
@@ -88,6 +89,8 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     clock: systemClock,
     random: systemRandom,
     logger,
+    newTerm: options.newTerm ?? false,
+    ...(options.storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
     onFailure: fail,
   })
   try {

@@ -14,6 +14,8 @@ export interface ManagerOptions {
   readonly scheduler?: string
   /** What clients and workers must show. Default: the one in `<dataDir>/token`, made if it is not there. */
   readonly token?: string
+  /** The folder was restored from a backup or a copy: take over from whoever has gone on from it. Default false. */
+  readonly newTerm?: boolean
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
   readonly logger: Logger

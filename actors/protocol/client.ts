@@ -83,6 +83,12 @@ export const clientMessages = {
   UndrainNode: Type.Object({ type: Type.Literal('UndrainNode'), req: Req, node: NodeId }),
   /** Forgets a node that is Down, or drained, empty and disconnected. Reply: `Ok`, or `Conflict`. */
   RemoveNode: Type.Object({ type: Type.Literal('RemoveNode'), req: Req, node: NodeId }),
+  /** A consistent copy of the manager's store, into a folder of its machine that is new or empty. Reply: `BackupMade`. */
+  BackupStore: Type.Object({
+    type: Type.Literal('BackupStore'),
+    req: Req,
+    dir: Type.String({ pattern: '^/', maxLength: 1_024 }),
+  }),
   /** Reply: `Explanation`. */
   ExplainTask: Type.Object({ type: Type.Literal('ExplainTask'), req: Req, taskId: TaskIdPrefix }),
   /**
@@ -148,6 +154,13 @@ export const clientReplies = {
   Nodes: Type.Object({ type: Type.Literal('Nodes'), req: Req, revision: Revision, items: Type.Array(NodeView) }),
   /** The change is stored; a drain is over once `tasks` is 0. */
   NodeChanged: Type.Object({ type: Type.Literal('NodeChanged'), req: Req, node: NodeView }),
+  /** The copy is whole and on disk; `revision`: the last that is certainly in it. */
+  BackupMade: Type.Object({
+    type: Type.Literal('BackupMade'),
+    req: Req,
+    revision: Revision,
+    entries: Type.Integer({ minimum: 0 }),
+  }),
   Explanation: Type.Object({
     type: Type.Literal('Explanation'),
     req: Req,

@@ -19,6 +19,7 @@ export interface ManagerFlags extends StoreFlags {
   readonly listen: string
   readonly scheduler: string
   readonly insecure?: boolean
+  readonly newTerm?: boolean
 }
 
 export interface OfferFlags {
@@ -47,6 +48,7 @@ export const withManagerFlags = (command: Command): Command =>
       '--token <token>',
       'what clients and workers must show (env TROUPE_TOKEN, default: random, kept in <data-dir>/token)',
     )
+    .option('--new-term', 'take over with a restored data folder, once its former manager is gone for good')
     .option('--insecure', 'allow --listen beyond this machine without TLS')
     .addOption(new Option('--scheduler <name>', 'how a node is picked').choices(['round-robin']).default('round-robin'))
 

@@ -31,5 +31,6 @@ export function managerOptionsOf({ io }: Cli, flags: ManagerFlags) {
     scheduler: flags.scheduler,
     ...(token === undefined ? {} : { token }),
     insecure,
+    ...(flags.newTerm === true ? { newTerm: true } : {}),
   }
 }

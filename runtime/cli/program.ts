@@ -39,6 +39,11 @@ const entries: readonly Entry[] = [
   },
   { name: 'logs', summary: `print a task's output`, load: async () => (await import('./logs.ts')).buildLogs },
   {
+    name: 'backup',
+    summary: `copy the manager's state while it runs`,
+    load: async () => (await import('./backup.ts')).buildBackup,
+  },
+  {
     name: 'node',
     summary: 'list nodes, drain one, remove one',
     load: async () => (await import('./node.ts')).buildNode,

@@ -168,6 +168,13 @@ export class Client {
     await this.#request({ type: 'RemoveNode', node }, { reply: 'Ok', what: `removing node ${node}`, changes: true })
   }
 
+  /** Has the manager copy its store into a folder of its machine that is new or empty. Rejects with `Conflict`, `Invalid`. */
+  async backup(dir: string): Promise<ClientReplies['BackupMade']> {
+    const limitMs = requestLimits.backupMs
+    const traits = { reply: 'BackupMade', what: `the backup into ${dir}`, changes: true, limitMs } as const
+    return this.#request({ type: 'BackupStore', dir }, traits)
+  }
+
   /** Why a task is where it is. */
   async explain(taskId: string): Promise<ClientReplies['Explanation']> {
     const traits = { reply: 'Explanation', what: `the explanation of task ${taskId}`, changes: false } as const

@@ -6,6 +6,8 @@ import type { Clock } from '../clock.ts'
 export const requestLimits = {
   /** How long a reply may take, in milliseconds, unless told otherwise. */
   requestMs: 10_000,
+  /** How long a backup may take, in milliseconds. */
+  backupMs: 3_600_000,
   /** Requests of one connection that wait at the same time. */
   requestsMax: 1_024,
 } as const
@@ -17,6 +19,8 @@ export interface RequestTraits {
   readonly what: string
   /** It changes something, so that without a reply nobody knows whether it was done. */
   readonly changes: boolean
+  /** How long the reply may take, in milliseconds, where that is not the usual time. */
+  readonly limitMs?: number
 }
 
 interface Waiting extends RequestTraits {
@@ -41,11 +45,12 @@ export class PendingRequests {
       const message = `${requestLimits.requestsMax} requests are waiting already (requestsMax); wait for some to be answered.`
       return Promise.reject(new TroupeError('Overloaded', message))
     }
+    const limitMs = traits.limitMs ?? this.#requestMs
     return new Promise((resolve, reject) => {
       const cancelTimer = this.#clock.setTimer(() => {
         this.#waiting.delete(req)
-        reject(unanswered(traits, `the manager did not answer within ${this.#requestMs / 1_000} s`))
-      }, this.#requestMs)
+        reject(unanswered(traits, `the manager did not answer within ${limitMs / 1_000} s`))
+      }, limitMs)
       this.#waiting.set(req, { ...traits, resolve, reject, cancelTimer })
     })
   }

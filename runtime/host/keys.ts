@@ -8,6 +8,8 @@
  *   meta/epoch             manager: its term of office. worker: the highest seen
  *   meta/node              nodeId (worker)
  *   meta/revision          the last revision, whatever record it went to (manager)
+ *   meta/backup            when this copy was made, and at which revision (manager); in copies only
+ *   meta/term              the epoch in which it was last taken over as a copy (manager)
  *   task/<id>              a task's record (manager)
  *   spec/<id>              what its user asked for, immutable
  *   node/<nodeId>          a node's record (manager)
@@ -34,6 +36,8 @@ export const keys = {
   epoch: 'meta/epoch',
   node: 'meta/node',
   revision: 'meta/revision',
+  backup: 'meta/backup',
+  term: 'meta/term',
   task: (id: string): string => `task/${id}`,
   spec: (id: string): string => `spec/${id}`,
   nodeRecord: (nodeId: string): string => `node/${nodeId}`,

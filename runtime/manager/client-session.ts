@@ -14,6 +14,7 @@ import type { Connection } from '../../transport/transport.ts'
 import { Channel, type Door } from '../host/channel.ts'
 import type { Journal } from '../host/journal.ts'
 import type { Logger } from '../logger.ts'
+import type { Backups } from './backups.ts'
 import type { Drains } from './drains.ts'
 import type { History } from './history.ts'
 import type { Nodes } from './nodes.ts'
@@ -27,6 +28,7 @@ export interface ClientParts {
   readonly tasks: Tasks
   readonly nodes: Nodes
   readonly drains: Drains
+  readonly backups: Backups
   readonly history: History
   readonly outputs: Outputs
   readonly subscriptions: Subscriptions
@@ -185,7 +187,7 @@ export class ClientSession {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { tasks, nodes, drains, journal } = this.#parts
+    const { tasks, nodes, drains, backups, journal } = this.#parts
     const { req } = request
     switch (request.type) {
       case 'SubmitTask':
@@ -212,6 +214,9 @@ export class ClientSession {
       case 'RemoveNode':
         await drains.remove(request.node)
         await this.#reply({ type: 'Ok', req })
+        break
+      case 'BackupStore':
+        await this.#reply({ type: 'BackupMade', req, ...(await backups.make(request.dir)) })
         break
       case 'ExplainTask':
         await this.#reply({ type: 'Explanation', req, ...(await tasks.explain(request.taskId)) })

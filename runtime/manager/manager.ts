@@ -19,6 +19,7 @@ import type { Turn } from '../host/turn.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
 import type { Storage } from '../storage/storage.ts'
+import { Backups, type WriteCopy } from './backups.ts'
 import { Book, type News } from './book.ts'
 import { Desired } from './desired.ts'
 import { ManagerDoor } from './door.ts'
@@ -26,9 +27,10 @@ import { Drains } from './drains.ts'
 import { History } from './history.ts'
 import { Liveness, livenessDefaults } from './liveness.ts'
 import { Nodes, nodeIdOf } from './nodes.ts'
+import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
-import { type Office, recover, takeOffice } from './recover.ts'
+import { recover } from './recover.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Tasks } from './tasks.ts'
 import { Workers } from './workers.ts'
@@ -43,6 +45,10 @@ export interface ManagerHostOptions {
   readonly random: Random
   readonly logger: Logger
   readonly scheduler?: Scheduler<never>
+  /** The store is a copy of the past (restored, or a backup): take over from whoever has gone on from it. */
+  readonly newTerm?: boolean
+  /** Writes entries as a store of their own into a new folder of this machine. Absent: there are no backups. */
+  readonly writeCopy?: WriteCopy
   readonly liveness?: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number }
   readonly onBoundary?: OnBoundary
   /** It cannot go on: its store failed. The process must end; starting again recovers. */
@@ -93,7 +99,12 @@ export class ManagerHost {
 
   /** Resolves when the door is open. Rejects with StorageError or TransportError. */
   async start(): Promise<void> {
-    const office = await takeOffice(this.#options.storage, this.#options.random)
+    const { storage, random, clock, logger, newTerm = false } = this.#options
+    const office = await takeOffice({ storage, random, nowMs: clock.nowMs(), newTerm })
+    if (newTerm) {
+      const message = `a new term, epoch ${office.epoch}, on this store as it is: tasks submitted since it was copied are unknown and what runs of them is stopped; what has ended since counts as lost; subscribers begin anew`
+      logger.warn(message)
+    }
     const parts = this.#assemble(office)
     this.#parts = parts
     await new Promise<void>((resolve, reject) => {
@@ -163,28 +174,18 @@ export class ManagerHost {
     const nodes: Nodes = new Nodes({ host, book, placement, liveness })
     const setAside = new Set<string>()
     const shared = {
-      setAside,
-      host,
-      journal,
-      book,
-      desired,
-      nodes,
-      placement,
-      liveness,
-      outputs,
-      subscriptions,
-      clock,
-      random,
-      logger,
+      ...{ setAside, host, journal, book, desired, nodes, placement, liveness, outputs, subscriptions },
+      ...{ clock, random, logger },
     }
     const workers: Workers = new Workers({ ...shared, ...times, identity: office })
     const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    const backups = new Backups({ storage, journal, clock, write: this.#options.writeCopy })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, nodes, drains, history, outputs, subscriptions, logger },
+      clientParts: { logId, journal, tasks, nodes, drains, backups, history, outputs, subscriptions, logger },
       workers,
       clock,
       logger,
@@ -225,7 +226,9 @@ export class ManagerHost {
     if (placed !== undefined) {
       const { taskId, nodeId, decision } = placed
       const nodeName = placement.node(nodeId)?.name ?? nodeIdOf(nodes.get(nodeId)?.address ?? nodeId)
-      turn.tell(keys.task(taskId), { type: 'Placed', nodeId, nodeName, decision } as { type: string })
+      const { term } = (this.#parts as Parts).office
+      const event = { type: 'Placed', nodeId, nodeName, decision, ...(term === 0 ? {} : { after: term }) }
+      turn.tell(keys.task(taskId), event)
       return
     }
     for (const { taskId, decision } of placement.newlyRefused(turn.atMs, refusalsPerTurnMax)) {

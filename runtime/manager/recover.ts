@@ -1,77 +1,18 @@
-/**
- * What a manager does before it opens its door: takes office (raises the epoch, synced), and loads what was stored.
- * Everything derived follows from that.
- */
+/** What a manager does in office before it opens its door: loads what was stored. Everything derived follows from that. */
 
 import type { TaskSpec } from '../../actors/model.ts'
 import { nodeStanding } from '../../actors/node.ts'
 import { standingOf } from '../../actors/standing.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
-import { endOf, formatVersion, keys, prefixes, revisionOf } from '../host/keys.ts'
-import { type LoadedActor, loadActors, readMeta } from '../host/load.ts'
-import { decodeRecord, encodeRecord, RecordError } from '../host/record.ts'
+import { keys, prefixes } from '../host/keys.ts'
+import { type LoadedActor, loadActors } from '../host/load.ts'
+import { decodeRecord } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
-import type { Random } from '../random.ts'
-import { type Storage, StorageError, type StorageOp } from '../storage/storage.ts'
+import type { Storage } from '../storage/storage.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
-
-export interface Office {
-  readonly clusterId: string
-  readonly logId: string
-  readonly epoch: number
-  /** The last revision in the log. */
-  readonly revision: number
-}
-
-/** Raises the epoch, synced. Throws StorageError. */
-export async function takeOffice(storage: Storage, random: Random): Promise<Office> {
-  const format = await readMeta<number>(storage, keys.format)
-  if (format !== undefined && format > formatVersion) {
-    const message = `this data folder has format ${format}, from a newer Troupe, and this one knows ${formatVersion}; run the newer version`
-    throw new StorageError('newer-format', message)
-  }
-  const epoch = ((await readMeta<number>(storage, keys.epoch)) ?? 0) + 1
-  const clusterId = (await readMeta<string>(storage, keys.cluster)) ?? random.id(12)
-  const logId = (await readMeta<string>(storage, keys.logId)) ?? random.id(12)
-  const put = (key: string, value: unknown): StorageOp => ({ type: 'put', key, value: encodeRecord(value) })
-  const ops = [
-    put(keys.format, formatVersion),
-    put(keys.epoch, epoch),
-    put(keys.cluster, clusterId),
-    put(keys.logId, logId),
-  ]
-  await storage.batch(ops, { sync: true, epoch })
-  return { clusterId, logId, epoch, revision: await lastRevision(storage) }
-}
-
-const officeLimits = {
-  /** Revisions that are left out when the last one cannot be read: more than nodes alone ever take between two of tasks. */
-  revisionGap: 2 ** 20,
-} as const
-
-/**
- * Every flush writes it down. If that cannot be read, the log knows every commit of a task and a node's record alone can
- * be newer; as one of those may be unreadable too, or removed, a gap is left. For a revision is never used twice.
- */
-async function lastRevision(storage: Storage): Promise<number> {
-  let revision = 0
-  let gap = 0
-  try {
-    revision = (await readMeta<number>(storage, keys.revision)) ?? 0
-  } catch (error) {
-    if (!(error instanceof RecordError)) throw error
-    gap = officeLimits.revisionGap
-  }
-  const scan = storage.scan({ gte: prefixes.log, lt: endOf(prefixes.log), reverse: true, limit: 1 })
-  for await (const [key] of scan) revision = Math.max(revision, revisionOf(key))
-  for await (const loaded of loadActors(storage, prefixes.node, 'node')) {
-    if ('record' in loaded) revision = Math.max(revision, loaded.record.revision)
-  }
-  return revision + gap
-}
 
 export interface RecoverOptions {
   readonly storage: Storage

@@ -1,7 +1,7 @@
 /**
  * The sessions with all workers: who is let in, what their statuses mean, and what happens when two claim to be one node.
  */
-import type { AttemptStatus } from '../../actors/model.ts'
+import { type AttemptStatus, attemptName } from '../../actors/model.ts'
 import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import { type WorkerMessage, type WorkerMessages, workerMessages } from '../../actors/protocol/session.ts'
 import { impliedEvents } from '../../actors/reconcile.ts'
@@ -33,7 +33,7 @@ export const workerLimits = {
 } as const
 
 export interface WorkersOptions {
-  readonly identity: { readonly clusterId: string; readonly epoch: number }
+  readonly identity: { readonly clusterId: string; readonly epoch: number; readonly term: number }
   readonly heartbeatMs: number
   readonly leaseMs: number
   readonly host: ActorHost
@@ -123,8 +123,9 @@ export class Workers {
       const actor = host.actors.get(keys.task(taskId))
       return actor !== undefined && (actor.snapshot.context as TaskContext).attempt < attempt
     })
-    if (hello.highestEpoch > identity.epoch || ahead !== undefined) {
-      const message = `this worker has seen later history (epoch ${hello.highestEpoch}, this manager's is ${identity.epoch}); the manager's folder was wiped or restored`
+    const isOfThisTerm = hello.highestEpoch >= identity.term
+    if (hello.highestEpoch > identity.epoch || (ahead !== undefined && isOfThisTerm)) {
+      const message = `this worker has seen later history (epoch ${hello.highestEpoch}, this manager's is ${identity.epoch}); the manager's folder was wiped or restored; if the manager that it knew is gone for good, start this one once with --new-term`
       return new TroupeError('LostHistory', message)
     }
     const taken = nodes.nameConflict(hello.node)
@@ -166,6 +167,7 @@ export class Workers {
     host.run((turn) => {
       nodes.register(turn, hello.node)
       this.#account(hello)
+      this.#forgetPast(turn, hello)
       turn.finally(() => {
         if (this.#sessions.get(session.nodeId) !== session || session.channel.closed) return
         session.channel.send({
@@ -206,6 +208,21 @@ export class Workers {
     for (const key of placement.attemptsOn(nodeId)) {
       const isOpen = open.get(key.taskId) === key.attempt
       if (!isOpen && !holds.has(`${key.taskId}.${key.attempt}`)) placement.release(nodeId, key.taskId, key.attempt)
+    }
+  }
+
+  /**
+   * The first meeting after the manager's store was restored: an attempt of the copy that its worker no longer has was run,
+   * or never will be, and must not be started again under the same number.
+   */
+  #forgetPast(turn: Turn, { node, highestEpoch, attempts }: Hello): void {
+    const { term } = this.#options.identity
+    if (highestEpoch >= term) return
+    const held = new Set(attempts.map(attemptName))
+    for (const [taskId, attempt] of this.#options.book.openOn(node.nodeId)) {
+      if (attempt > term || held.has(attemptName({ taskId, attempt }))) continue
+      const message = 'the manager was restored, and the worker no longer has this attempt'
+      turn.tell(keys.task(taskId), { type: 'Lost', message } as { type: string })
     }
   }
 

@@ -224,6 +224,8 @@ export class FakeManager {
       case 'UndrainNode':
       case 'RemoveNode':
         return this.#node(message)
+      case 'BackupStore':
+        return { type: 'BackupMade', req, revision: this.revision, entries: this.tasks.size }
       case 'Unsubscribe':
         session.subscriptions.delete(message.stream)
         session.logs.delete(message.stream)

@@ -40,7 +40,11 @@ export interface RawEnd {
 }
 
 export class Rig {
-  readonly disk = new Disk()
+  disk = new Disk()
+  /** How the next manager takes office. */
+  newTerm = false
+  /** Backups that were made, by their folder. */
+  readonly copies = new Map<string, Disk>()
   readonly clock: ManualClock
   readonly failures: Error[] = []
   readonly logged: string[] = []
@@ -110,11 +114,29 @@ export class Rig {
       clock,
       random: this.random,
       logger: this.#logger(),
+      newTerm: this.newTerm,
+      writeCopy: (dir, entries) => this.#copy(dir, entries),
       liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
       onBoundary: (boundary) => this.boundaries.push(boundary),
       onFailure: (error) => this.failures.push(error),
     })
     return life as Life
+  }
+
+  async #copy(dir: string, entries: AsyncIterable<readonly [key: string, value: Uint8Array]>): Promise<void> {
+    const copy = new Disk()
+    for await (const [key, value] of entries) {
+      await copy.memory.batch([{ type: 'put', key, value }], { sync: true, epoch: 0 })
+    }
+    this.copies.set(dir, copy)
+  }
+
+  /** The manager dies, and another one starts on the copy. */
+  async restore(dir: string, options: { newTerm: boolean }): Promise<void> {
+    await this.crash()
+    this.disk = this.copies.get(dir) as Disk
+    this.newTerm = options.newTerm
+    await this.open()
   }
 
   /** The manager dies: what it had not flushed is lost, and all connections are cut. */

@@ -121,8 +121,10 @@ export function layerOf(path: string): Layer | undefined {
   if (top !== 'runtime') return undefined
   if (portFiles.includes(path)) return 'port'
   if (rootFiles.includes(path) || folder === 'cli') return 'root'
-  // The machine's own time and chance, wherever it stands: an adapter of Clock and Random. The token's file is one, too.
-  if (path === 'runtime/system.ts' || path === 'runtime/token.ts' || file === 'system.ts') return 'adapter'
+  // The machine's own time and chance, wherever it stands: an adapter of Clock and Random. The token's file and
+  // copies of a store are, too.
+  const atTop = ['runtime/system.ts', 'runtime/token.ts', 'runtime/copy.ts']
+  if (atTop.includes(path) || file === 'system.ts') return 'adapter'
   if (file === undefined) return undefined
   if (folder === 'storage' || folder === 'drivers' || folder === 'health') return 'adapter'
   if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
