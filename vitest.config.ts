@@ -16,6 +16,22 @@ const engine = [...docker, 'test/e2e/**/*.test.ts', 'test/scripts*.test.ts']
  */
 const leftOut = process.env.TROUPE_TEST_WITHOUT_ENGINE ? docker : []
 
+/** Faults by the hundred, and only by `npm run soak`, which sets this. */
+const soak = process.env.TROUPE_SOAK
+  ? [
+      {
+        extends: true as const,
+        test: {
+          name: 'soak',
+          include: ['test/soak/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ]
+  : []
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
@@ -23,7 +39,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: engine, sequence: { groupOrder: 0 } },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...engine, 'test/soak/**'],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
@@ -37,6 +58,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      ...soak,
     ],
   },
 })
