@@ -14,6 +14,7 @@ import {
   type WorkerMessage,
 } from '../../actors/protocol/session.ts'
 import type { SessionEvents } from '../../actors/session.ts'
+import { pathOf } from '../../actors/step.ts'
 import type { Lane } from '../../transport/batcher.ts'
 import type { Connection, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
@@ -119,6 +120,9 @@ export class Session {
   }
 
   hangUp(): void {
+    const { host } = this.#options
+    const isRetrying = pathOf(host.actors.get(sessionAddress)?.snapshot.value ?? '') === 'BackingOff'
+    if (this.#link !== undefined && isRetrying) this.#noteOutage('it did not answer the Hello')
     this.#dials += 1
     this.#drop(closeCodes.normal, 'the worker hangs up')
   }

@@ -106,3 +106,62 @@ test('a worker whose disk is behind reads no further until it has caught up', as
   await life.worker.stop()
   Object.assign(journalLimits, { backlogOpsMax: before })
 })
+
+test('a worker dials for ever, and says once of each outage that there is no manager', async () => {
+  const stage = await Stage.open()
+  const life = stage.begin()
+  await stage.connected(life)
+  const outages = () => stage.said.filter((line) => line.startsWith('no manager at'))
+  const waits = async (ms: number) => {
+    for (let left = ms; left > 0; left -= 5_000) {
+      stage.clock.advance(5_000)
+      await settle(5)
+    }
+  }
+  for (let outage = 1; outage <= 2; outage += 1) {
+    await stage.manager.close()
+    stage.transport.cut()
+    await waits(600_000)
+    expect(outages()).toHaveLength(outage)
+    const { sessions } = stage.manager
+    await stage.manager.listen(stage.transport)
+    await until(
+      'it is back',
+      () => stage.manager.sessions > sessions && stage.manager.connection !== undefined,
+      stage.clock,
+    )
+    await waits(10_000)
+    expect(outages()).toHaveLength(outage)
+  }
+  // One that takes connections and answers nothing is an outage as well.
+  stage.manager.onHello = () => {}
+  stage.transport.cut()
+  await waits(600_000)
+  expect(outages()).toHaveLength(3)
+  stage.manager.onHello = undefined
+  await waits(30_000)
+  expect(stage.said.filter((line) => line.startsWith('connected to the manager'))).toHaveLength(4)
+  expect([outages().length, life.failures]).toEqual([3, []])
+  await life.worker.stop()
+  expect(outages()).toHaveLength(3)
+})
+
+test('a worker that is stopped while nobody answers its Hello tells of no outage', async () => {
+  const stage = await Stage.open()
+  stage.manager.onHello = () => {}
+  const life = stage.begin()
+  await life.started
+  await until('it has said hello', () => stage.manager.of('WorkerHello').length === 1, stage.clock)
+  await life.worker.stop()
+  expect(stage.said.filter((line) => line.startsWith('no manager at'))).toEqual([])
+})
+
+test('a manager that takes connections and never answers a Hello counts as none', async () => {
+  const stage = await Stage.open()
+  stage.manager.onHello = () => {}
+  const life = stage.begin()
+  await life.started
+  await until('it has said hello again', () => stage.manager.of('WorkerHello').length === 3, stage.clock, 1_000)
+  expect(stage.said.filter((line) => line.startsWith('no manager at'))).toHaveLength(1)
+  await life.worker.stop()
+})
