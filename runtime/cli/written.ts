@@ -10,6 +10,7 @@ export async function writePiece(output: Output, { stream, data, lostBytes }: Ou
 }
 
 function gapText(stream: OutputPiece['stream'], lostBytes: number): string {
-  const what = lostBytes === 0 ? `a part of ${stream} may be` : `${formatSize(lostBytes)} of ${stream} are`
-  return `troupe: ${what} missing here: its worker keeps only the newest part of a task's output`
+  const why = `its worker keeps only the newest part of a task's output`
+  if (lostBytes === 0) return `troupe: a part of ${stream} may be missing here, or come twice: ${why}`
+  return `troupe: ${formatSize(lostBytes)} of ${stream} are missing here: ${why}`
 }

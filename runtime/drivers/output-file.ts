@@ -1,6 +1,7 @@
 /**
  * The output of one attempt as a file: frames of 8 bytes (1 = stdout, 2 = stderr; three zeros; the length, big-endian)
- * and their bytes. It is the framing of Docker's log stream, so that one decoder reads both the engine and the file.
+ * and their bytes. It is the framing of Docker's log stream, so that one decoder reads both the engine and the file. In
+ * the file alone the first of the zeros may be a one: then the bytes are the number of those that were cut there.
  */
 import { open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -8,6 +9,8 @@ import { type AttemptKey, attemptName } from '../../actors/model.ts'
 import type { DriverChunk } from './driver.ts'
 
 const frameHeaderBytes = 8
+/** The second byte of a frame that counts what was cut. */
+const gapMark = 1
 /** The largest chunk that `logs` of any driver yields, in bytes. */
 export const chunkBytesMax = 16 * 1_024
 /** A longer frame means that the source is not framed at all. The engine's are at most 16 KiB and a time stamp. */
@@ -22,12 +25,22 @@ export const outputPath = (directory: string, key: AttemptKey): string =>
 /** The source holds what cannot be read as output, now or ever. */
 export class OutputUnreadable extends Error {}
 
-/** One frame, ready to be written. */
+/** One frame, ready to be written; of a chunk that follows on a gap, two. */
 export function encodeFrame(chunk: DriverChunk): Buffer {
-  const frame = Buffer.alloc(frameHeaderBytes + chunk.data.length)
-  frame[0] = chunk.stream === 'stdout' ? 1 : 2
-  frame.writeUInt32BE(chunk.data.length, 4)
-  frame.set(chunk.data, frameHeaderBytes)
+  const data = frameOf(chunk.stream, chunk.data)
+  if (chunk.lostBytes === undefined) return data
+  const count = Buffer.alloc(8)
+  count.writeBigUInt64BE(BigInt(chunk.lostBytes))
+  const gap = frameOf(chunk.stream, count)
+  gap[1] = gapMark
+  return chunk.data.length === 0 ? gap : Buffer.concat([gap, data])
+}
+
+function frameOf(stream: DriverChunk['stream'], data: Uint8Array): Buffer {
+  const frame = Buffer.alloc(frameHeaderBytes + data.length)
+  frame[0] = stream === 'stdout' ? 1 : 2
+  frame.writeUInt32BE(data.length, 4)
+  frame.set(data, frameHeaderBytes)
   return frame
 }
 
@@ -48,7 +61,9 @@ export async function* decodeFrames(source: AsyncIterable<Uint8Array>): AsyncGen
       if (rest.length < end) break
       const data = rest.subarray(at + frameHeaderBytes, end)
       if (stream === 3) throw new OutputUnreadable(data.toString('utf8').trim())
-      yield { stream: stream === 2 ? 'stderr' : 'stdout', data }
+      const name = stream === 2 ? 'stderr' : 'stdout'
+      if (rest[at + 1] !== gapMark) yield { stream: name, data }
+      else yield { stream: name, data: new Uint8Array(0), lostBytes: Number(data.readBigUInt64BE()) }
       at = end
     }
     rest = rest.subarray(at)
@@ -56,9 +71,10 @@ export async function* decodeFrames(source: AsyncIterable<Uint8Array>): AsyncGen
 }
 
 /** The same chunks, none larger than `chunkBytesMax`. */
-export function* splitChunk(chunk: DriverChunk): Generator<DriverChunk, void, undefined> {
-  for (let at = 0; at < chunk.data.length; at += chunkBytesMax) {
-    yield { stream: chunk.stream, data: chunk.data.subarray(at, at + chunkBytesMax) }
+export function* splitChunk({ stream, data, lostBytes }: DriverChunk): Generator<DriverChunk, void, undefined> {
+  if (lostBytes !== undefined) yield { stream, data: data.subarray(0, chunkBytesMax), lostBytes }
+  for (let at = lostBytes === undefined ? 0 : chunkBytesMax; at < data.length; at += chunkBytesMax) {
+    yield { stream, data: data.subarray(at, at + chunkBytesMax) }
   }
 }
 
@@ -72,60 +88,80 @@ export async function outputExists(file: string): Promise<boolean> {
 
 /** Removes what a crash in the middle of `saveOutput` left. */
 export async function removeUnfinishedOutput(file: string): Promise<void> {
-  await rm(`${file}.tmp`, { force: true })
+  for (const end of ['.tmp', '.tmp.cut']) await rm(`${file}${end}`, { force: true })
 }
 
 /**
  * Writes the output as one file that appears all at once (tmp + rename), so that a file is whole whenever it exists.
- * Of more than `bytesMax` bytes of output the oldest frames are cut. The file is not synced: a crash of this process
- * loses nothing, and output is not among the things that Troupe promises to keep through a crash of the machine.
+ * Of more than `bytesMax` bytes of output the oldest frames are cut, and their number is written in their place; the
+ * room that it takes meanwhile is bounded as well. The file is not synced: a crash of this process loses nothing, and
+ * output is not among the things that Troupe promises to keep through a crash of the machine.
  */
 export async function saveOutput(
   file: string,
   chunks: AsyncIterable<DriverChunk>,
   options: { readonly bytesMax: number },
 ): Promise<void> {
+  const { bytesMax } = options
   const unfinished = `${file}.tmp`
-  const handle = await open(unfinished, 'w', 0o600)
+  let handle = await open(unfinished, 'w', 0o600)
+  let block: Buffer[] = []
+  let pendingBytes = 0
+  let bytes = 0
+  const flush = async () => {
+    if (pendingBytes > 0) await handle.write(Buffer.concat(block))
+    block = []
+    pendingBytes = 0
+  }
   try {
-    let block: Buffer[] = []
-    let pending = 0
     for await (const chunk of chunks) {
       const frame = encodeFrame(chunk)
       block.push(frame)
-      pending += frame.length
-      if (pending < blockBytes) continue
-      await handle.write(Buffer.concat(block))
-      block = []
-      pending = 0
+      pendingBytes += frame.length
+      bytes += chunk.data.length
+      if (pendingBytes < blockBytes) continue
+      await flush()
+      if (bytes < 2 * bytesMax) continue
+      await handle.close()
+      bytes = await cutOldest(unfinished, bytesMax)
+      handle = await open(unfinished, 'a', 0o600)
     }
-    if (pending > 0) await handle.write(Buffer.concat(block))
+    await flush()
   } finally {
     await handle.close()
   }
-  await cutOldest(unfinished, options.bytesMax)
+  if (bytes > bytesMax) await cutOldest(unfinished, bytesMax)
   await rename(unfinished, file)
 }
 
-/** Drops frames from the front until at most `bytesMax` bytes of output are left. */
-async function cutOldest(file: string, bytesMax: number): Promise<void> {
-  const { size } = await stat(file)
-  if (size <= bytesMax) return
-  let total = 0
-  for await (const chunk of readFrames(file)) total += chunk.data.length
-  let surplus = total - bytesMax
-  if (surplus <= 0) return
+/** Drops frames from the front until at most `bytesMax` bytes of output are left; answers how many are. */
+async function cutOldest(file: string, bytesMax: number): Promise<number> {
+  let left = 0
+  for await (const chunk of readFrames(file)) left += chunk.data.length
+  const lost = new Map<DriverChunk['stream'], number>()
   const cut = `${file}.cut`
   const handle = await open(cut, 'w', 0o600)
+  const writeGaps = async () => {
+    for (const [stream, lostBytes] of lost)
+      await handle.write(encodeFrame({ stream, data: new Uint8Array(0), lostBytes }))
+    lost.clear()
+  }
   try {
-    for await (const chunk of readFrames(file)) {
-      if (surplus > 0) surplus -= chunk.data.length
-      else await handle.write(encodeFrame(chunk))
+    for await (const { stream, data, lostBytes } of readFrames(file)) {
+      if (left > bytesMax || lostBytes !== undefined) {
+        left -= data.length
+        lost.set(stream, (lost.get(stream) ?? 0) + data.length + (lostBytes ?? 0))
+      } else {
+        await writeGaps()
+        await handle.write(encodeFrame({ stream, data }))
+      }
     }
+    await writeGaps()
   } finally {
     await handle.close()
   }
   await rename(cut, file)
+  return left
 }
 
 async function* readFrames(file: string): AsyncGenerator<DriverChunk, void, undefined> {
@@ -143,17 +179,20 @@ async function* readFrames(file: string): AsyncGenerator<DriverChunk, void, unde
 
 /**
  * Reads a saved output, oldest first, in chunks of at most `chunkBytesMax`; nothing if there is no such file.
- * `skipBytes` leaves out that many bytes of output at the front: what the reader has already seen from the engine.
+ * `skipBytes` leaves out that many bytes of each stream at the front, cut ones included: what the reader has already
+ * seen from the engine.
  */
 export async function* readOutput(
   file: string,
-  options: { readonly signal: AbortSignal; readonly skipBytes?: number },
+  options: { readonly signal: AbortSignal; readonly skipBytes?: Readonly<Record<DriverChunk['stream'], number>> },
 ): AsyncGenerator<DriverChunk, void, undefined> {
-  let skip = options.skipBytes ?? 0
-  for await (const frame of readFrames(file)) {
-    const skipped = Math.min(skip, frame.data.length)
-    skip -= skipped
-    for (const chunk of splitChunk({ stream: frame.stream, data: frame.data.subarray(skipped) })) {
+  const skip = { stdout: 0, stderr: 0, ...options.skipBytes }
+  for await (const { stream, data, lostBytes = 0 } of readFrames(file)) {
+    const known = Math.min(skip[stream], lostBytes + data.length)
+    skip[stream] -= known
+    const rest = data.subarray(Math.max(0, known - lostBytes))
+    const gap = known < lostBytes ? { lostBytes: lostBytes - known } : {}
+    for (const chunk of splitChunk({ stream, data: rest, ...gap })) {
       if (options.signal.aborted) return
       yield chunk
     }

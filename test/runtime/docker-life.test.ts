@@ -62,7 +62,7 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
     })
     expect(HostConfig.LogConfig).toEqual({
       Type: 'json-file',
-      Config: { 'max-size': `${5 * mebibytes}`, 'max-file': '2' },
+      Config: { 'max-size': `${32.5 * mebibytes}`, 'max-file': '5' },
     })
   })
 

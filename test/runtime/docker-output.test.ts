@@ -22,7 +22,9 @@ async function* each<T>(...items: T[]): AsyncGenerator<T> {
 }
 async function all(chunks: AsyncIterable<DriverChunk>): Promise<string[]> {
   const got: string[] = []
-  for await (const { stream, data } of chunks) got.push(`${stream}:${Buffer.from(data).toString()}`)
+  for await (const { stream, data, lostBytes } of chunks) {
+    got.push(`${stream}${lostBytes === undefined ? '' : `+${lostBytes}`}:${Buffer.from(data).toString()}`)
+  }
   return got
 }
 const chunk = (stream: DriverChunk['stream'], text: string): DriverChunk => ({ stream, data: Buffer.from(text) })
@@ -66,7 +68,7 @@ describe('output files', () => {
     expect(await all(readOutput(file, { signal: never }))).toEqual([])
     await saveOutput(file, each(chunk('stdout', 'one'), chunk('stderr', 'two')), { bytesMax: 100 })
     expect(await all(readOutput(file, { signal: never }))).toEqual(['stdout:one', 'stderr:two'])
-    expect(await all(readOutput(file, { signal: never, skipBytes: 4 }))).toEqual(['stderr:wo'])
+    expect(await all(readOutput(file, { signal: never, skipBytes: { stdout: 3, stderr: 1 } }))).toEqual(['stderr:wo'])
     expect(await all(readOutput(file, { signal: AbortSignal.abort() }))).toEqual([])
   })
 
@@ -75,6 +77,7 @@ describe('output files', () => {
     const lines = Array.from({ length: 100 }, (_, index) => chunk('stdout', `line ${String(index).padStart(3, '0')}\n`))
     await saveOutput(file, each(...lines), { bytesMax: 45 })
     const kept = [
+      'stdout+855:',
       'stdout:line 095\n',
       'stdout:line 096\n',
       'stdout:line 097\n',
@@ -88,6 +91,33 @@ describe('output files', () => {
     }
     await expect(saveOutput(file, failing(), { bytesMax: 45 })).rejects.toThrow('broke')
     expect(await all(readOutput(file, { signal: never }))).toEqual(kept)
+  })
+})
+
+describe('an output file that was cut', () => {
+  const folder = mkdtemp(path.join(tmpdir(), 'troupe-output-'))
+  afterAll(async () => rm(await folder, { recursive: true, force: true }))
+  const skipping = (file: string, stdout: number, stderr: number) =>
+    all(readOutput(file, { signal: never, skipBytes: { stdout, stderr } }))
+
+  test('counts what went of each stream, though nothing of it is left, and in many portions', async () => {
+    const file = path.join(await folder, 'streams.log')
+    const block = 'x'.repeat(40_000)
+    const long = Array.from({ length: 20 }, () => chunk('stdout', block))
+    await saveOutput(file, each(chunk('stderr', 'early'), ...long, chunk('stdout', 'end')), { bytesMax: 10 })
+    expect(await all(readOutput(file, { signal: never }))).toEqual(['stderr+5:', 'stdout+800000:', 'stdout:end'])
+    expect(await readdir(await folder)).toEqual(['streams.log'])
+  })
+
+  test('is gone on with at its place: cut bytes count as well', async () => {
+    const file = path.join(await folder, 'place.log')
+    const lines = Array.from({ length: 10 }, (_, index) => chunk('stdout', `line ${index}\n`))
+    await saveOutput(file, each(chunk('stderr', 'e'), ...lines), { bytesMax: 14 })
+    const tail = ['stdout:line 8\n', 'stdout:line 9\n']
+    expect(await skipping(file, 0, 0)).toEqual(['stderr+1:', 'stdout+56:', ...tail])
+    expect(await skipping(file, 21, 1)).toEqual(['stdout+35:', ...tail])
+    expect(await skipping(file, 60, 0)).toEqual(['stderr+1:', 'stdout: 8\n', 'stdout:line 9\n'])
+    expect(await skipping(file, 70, 1)).toEqual([])
   })
 })
 
@@ -105,12 +135,54 @@ describe.skipIf(missing !== undefined)('the docker driver keeps output', () => {
     const key = await mine.run(shell('seq 1 60000'))
     expect(await mine.ended(key)).toMatchObject({ exitCode: 0 })
     const live = await outputOf(mine.driver, key)
-    expect(live.stdout.length).toBeLessThanOrEqual(outputBytesMax)
-    expect(live.stdout.length).toBeGreaterThan(1_000)
     expect(live.stdout.endsWith('59999\n60000\n')).toBe(true)
+    expect(live.stdout.length, 'the engine keeps as much of text, though the lines are short').toBeGreaterThan(
+      outputBytesMax,
+    )
+    expect(live.stdout.length).toBeLessThan(200_000)
     await mine.driver.remove(key)
-    expect(await outputOf(mine.driver, key)).toEqual(live)
+    const kept = { stdout: '', stderr: '', lostBytes: 0 }
+    for await (const { stream, data, lostBytes = 0 } of mine.driver.logs(key, { follow: false, signal: never })) {
+      kept[stream] += Buffer.from(data).toString()
+      kept.lostBytes += lostBytes
+    }
+    const lostBytes = live.stdout.length - kept.stdout.length
+    expect(kept).toEqual({ stdout: live.stdout.slice(lostBytes), stderr: '', lostBytes })
+    expect(kept.stdout.length).toBeLessThanOrEqual(outputBytesMax)
+    expect(kept.stdout.length).toBeGreaterThan(outputBytesMax - 10)
     expect(await readdir(bench.outputDir)).toEqual([`${key.taskId}.1.log`])
+  })
+
+  test('whole, though it is many short lines', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell('seq 1 200000'))
+    await mine.ended(key)
+    const expected = Array.from({ length: 200_000 }, (_, index) => `${index + 1}\n`).join('')
+    expect((await outputOf(mine.driver, key)).stdout === expected).toBe(true)
+    await mine.driver.remove(key)
+    expect((await outputOf(mine.driver, key)).stdout === expected).toBe(true)
+  })
+
+  test('and tells a follower that was overtaken where something may be missing', async () => {
+    const mine = await bench.open({ outputBytesMax: 20_000 })
+    const key = await mine.run(shell('echo begin; sleep 1; seq 1 60000; sleep 4; echo end'))
+    const heard: string[] = []
+    const isWritten = async () => (await outputOf(mine.driver, key)).stdout.endsWith('\n60000\n')
+    for await (const { data, lostBytes } of mine.driver.logs(key, { follow: true, signal: never })) {
+      if (lostBytes !== undefined) heard.push(`(${lostBytes})`)
+      heard.push(Buffer.from(data).toString())
+      if (heard.length > 1) continue
+      await eventually('all is written', isWritten)
+      // A reader that is as slow as this counts as behind.
+      await new Promise((wake) => setTimeout(wake, 1_000))
+    }
+    expect(heard.filter((text) => text === '(0)')).toHaveLength(1)
+    const [before = '', after = ''] = heard.join('').split('(0)')
+    expect(before).toBe('begin\n')
+    const lines = after.split('\n')
+    expect(lines.slice(-3)).toEqual(['60000', 'end', ''])
+    const first = Number(lines[0])
+    expect(lines.slice(0, -2)).toEqual(Array.from({ length: 60_001 - first }, (_, index) => `${first + index}`))
   })
 
   test('of long lines and of bytes that are no text', async () => {

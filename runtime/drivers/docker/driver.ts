@@ -126,7 +126,7 @@ function bind(
     starts,
     stops: new Stops({ engine, reports, watch, starts, clock, logger }),
     removals: new Removals({ engine, reports, watch, clock, logger, outputDir, outputBytesMax }),
-    logs: new Logs({ engine, reports, watch, outputDir }),
+    logs: new Logs({ engine, reports, watch, clock, outputDir }),
     inside: new Inside({ engine, scope, clock }),
   }
 }

@@ -9,13 +9,19 @@ import { bindMounts } from './mounts.ts'
 /** The least that the engine and the kernel take. */
 const cpusMin = 0.01
 const memoryBytesMin = 6 * 1_024 * 1_024
-/** The engine keeps the output in so many files, the oldest of which it drops. */
-const logFiles = 2
+/**
+ * The engine keeps the output as JSON, in so many files, and drops a whole one at a time: all but one are sure to be
+ * there. Its JSON adds some 72 bytes to each line, so that 13 bytes of it for each of text keep `outputBytesMax` of text
+ * down to lines of 6 bytes. With 10 MiB that is at most 163 MiB of the engine's disk for a container that writes so
+ * much, while it exists; what is kept of it once it is removed is 10 MiB of text.
+ */
+const logFiles = 5
+const jsonBytesPerTextByte = 13
 
 export interface ContainerPolicy {
   /** Folders below which mounts are allowed. */
   readonly allowMounts: readonly string[]
-  /** What the engine keeps of an attempt's output, in bytes of its JSON lines. */
+  /** What the engine keeps of an attempt's output at least, in bytes of text. */
   readonly outputBytesMax: number
 }
 
@@ -47,7 +53,7 @@ export async function containerOptions(
       NetworkMode: network,
       LogConfig: {
         Type: 'json-file',
-        Config: { 'max-size': `${Math.ceil(policy.outputBytesMax / logFiles)}`, 'max-file': `${logFiles}` },
+        Config: { 'max-size': `${logFileBytes(policy)}`, 'max-file': `${logFiles}` },
       },
       ...(spec.cpus === undefined ? {} : { NanoCpus: Math.round(spec.cpus * 1e9) }),
       // The same limit for memory with swap: a task that asked for 64 MiB gets no swap on top.
@@ -57,6 +63,9 @@ export async function containerOptions(
     },
   }
 }
+
+const logFileBytes = ({ outputBytesMax }: ContainerPolicy): number =>
+  Math.ceil((outputBytesMax * jsonBytesPerTextByte) / (logFiles - 1))
 
 /** What a task may know of itself. */
 const ownEnvironment = (scope: DriverScope, key: AttemptKey): Record<string, string> => ({
