@@ -24,14 +24,21 @@ export interface BackupsOptions {
 export class Backups {
   readonly #options: BackupsOptions
   #isMaking = false
+  #isStopping = false
 
   constructor(options: BackupsOptions) {
     this.#options = options
   }
 
+  /** The manager is stopping, and does not wait for a copy. */
+  stop(): void {
+    this.#isStopping = true
+  }
+
   /**
    * Resolves when the copy is whole and on disk. Throws `Conflict` (something is there), `Invalid` (nothing to copy),
-   * `Overloaded` (another one is being made), `Unavailable` (it could not be written).
+   * `Overloaded` (another one is being made), `Unavailable` (it could not be written, or the manager
+   * stops).
    */
   async make(dir: string): Promise<{ revision: number; entries: number }> {
     const { journal, storage, write } = this.#options
@@ -60,6 +67,9 @@ export class Backups {
   ): AsyncGenerator<readonly [string, Uint8Array]> {
     yield [keys.backup, encodeRecord({ revision, atMs: this.#options.clock.nowMs() })]
     for await (const entry of entries) {
+      if (this.#isStopping) {
+        throw new TroupeError('Unavailable', 'the manager is stopping, and the backup was left; make it again later')
+      }
       counted.entries += 1
       yield entry
     }

@@ -67,6 +67,7 @@ interface Parts {
   readonly subscriptions: Subscriptions
   readonly outputs: Outputs
   readonly workers: Workers
+  readonly backups: Backups
   readonly door: ManagerDoor
   /** Ids of the tasks whose records could not be read. */
   readonly setAside: Set<string>
@@ -190,7 +191,8 @@ export class ManagerHost {
       clock,
       logger,
     })
-    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, workers, door, setAside }
+    const others = { workers, backups, door, setAside }
+    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, ...others }
   }
 
   /** A reader of output that begins to wait after the last news of its task would wait for ever. */
@@ -252,8 +254,9 @@ export class ManagerHost {
   }
 
   async #close(): Promise<void> {
-    const { door, liveness, journal, host } = this.#parts as Parts
+    const { door, liveness, journal, host, backups } = this.#parts as Parts
     liveness.stop()
+    backups.stop()
     await door.close()
     // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
     await journal.close()

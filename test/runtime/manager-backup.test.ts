@@ -77,6 +77,21 @@ describe('a backup', () => {
   })
 })
 
+test('a manager that stops does not wait for a backup', async () => {
+  await client.submit('a', spec())
+  rig.disk.scans.hold()
+  const making = client.backup('/copy')
+  const refusal = expect(making).rejects.toMatchObject({
+    code: 'Unavailable',
+    message: expect.stringContaining('is stopping'),
+  })
+  await rig.settle()
+  const stopped = rig.host.stop()
+  rig.disk.scans.release()
+  await Promise.all([stopped, refusal])
+  expect(rig.copies.has('/copy')).toBe(false)
+})
+
 describe('a new term', () => {
   test('has a log of its own and an epoch above any that a worker has seen, however often a copy is restored', async () => {
     const { logId, epoch } = client.welcome
