@@ -98,6 +98,30 @@ for (const { driver, flags, leftOut } of drivers) {
   })
 }
 
+test('a reader that was too slow is told what it missed, and the bytes on both sides are right', async () => {
+  const count = 900_000
+  const script = `seq -f '%063.0f' 0 ${count - 1}; sleep 1`
+  const run = cluster.start('run', '--id', 'overtaken', '--driver', 'process', '--', 'sh', '-c', script)
+  run.child.stdout?.pause()
+  await seen(run, 'troupe: task overtaken')
+  expect((await cluster.troupe('wait', 'overtaken')).code).toBe(0)
+  run.child.stdout?.resume()
+  const { code, stdout, stderr } = await run.ended
+  expect(code, stderr).toBe(0)
+  const whole = Array.from({ length: count }, (_, at) => `${String(at).padStart(63, '0')}\n`).join('')
+  const notes = stderr.match(/troupe: .* of stdout are missing here: .*/g)
+  expect(notes).toHaveLength(1)
+  const missing = whole.length - stdout.length
+  expect(notes?.[0]).toContain(`troupe: ${(missing / 2 ** 20).toFixed(1)}MiB of stdout are missing here`)
+  // Where two numbers in a row do not follow on each other; the gap may lie within a line.
+  let line = 0
+  while (stdout.startsWith(whole.slice(line * 64, line * 64 + 64), line * 64)) line += 1
+  const [least, most] = [line * 64, line * 64 + 64]
+  const places = Array.from({ length: most - least }, (_, at) => least + at)
+  const isRight = (at: number) => whole.slice(0, at) + whole.slice(at + missing) === stdout
+  expect(places.some(isRight)).toBe(true)
+})
+
 // Last, for it kills the manager and the worker that the others use.
 test('after kill -9 of everything it attaches again, and prints the rest exactly once', async () => {
   const lines = 25
