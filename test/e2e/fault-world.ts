@@ -231,10 +231,23 @@ export class FaultWorld {
     const programs = [this.#manager, ...this.#workers.values()].flatMap((each) => each?.program ?? [])
     for (const program of programs) program.child.kill('SIGCONT')
     await this.#ear?.close()
-    for (const pid of await this.spawners()) process.kill(pid, 'SIGKILL')
+    // The workers first: one that misses its spawner starts another.
     await Promise.all(programs.map((program) => program.kill('SIGKILL')))
-    for (const pid of await processesMentioning(`TROUPE_TASK_ID=${this.prefix}`)) process.kill(pid, 'SIGKILL')
+    await until('our processes to end', async () => {
+      const pids = [...(await this.spawners()), ...(await processesMentioning(`TROUPE_TASK_ID=${this.prefix}`))]
+      for (const pid of pids) endNow(pid)
+      return pids.length === 0 ? true : undefined
+    })
     for (const undo of this.#undo.reverse()) await undo()
     await this.cluster.close()
+  }
+}
+
+/** Whatever became of it meanwhile. */
+export function endNow(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It went with one that was killed before it.
   }
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { until } from './cluster.ts'
-import { FaultWorld } from './fault-world.ts'
+import { endNow, FaultWorld } from './fault-world.ts'
 import { SmallDisk, whyNoSmallDisk } from './small-disk.ts'
 
 const missing = whyNoSmallDisk()
@@ -100,7 +100,7 @@ describe.skipIf(missing !== undefined)('the disk of', () => {
         const id = await world.submit('before', { seconds: 0.2, code: 3 })
         await world.ear.until(id, ({ state }) => state === 'Failed')
         await Promise.all([world.manager.kill('SIGKILL'), world.worker('one').kill('SIGKILL')])
-        for (const pid of await world.spawners()) process.kill(pid, 'SIGKILL')
+        for (const pid of await world.spawners()) endNow(pid)
         await until('the spawner to end', async () => ((await world.spawners()).length === 0 ? true : undefined))
         await Promise.all([managers.makeReadOnly(true), workers.makeReadOnly(true)])
         await expectRefusal(world.startManager(), 'read-only file system')

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { until } from './cluster.ts'
 import { createDice } from './dice.ts'
-import { FaultWorld } from './fault-world.ts'
+import { endNow, FaultWorld } from './fault-world.ts'
 import { killUnderLoad } from './kills.ts'
 
 // They wait more than they work, so they do it together.
@@ -32,7 +32,7 @@ test.concurrent(
       for (const id of [first, second, third]) await world.ear.until(id, ({ state }) => state === 'Running')
       const spawners = await world.spawners()
       expect(spawners.length).toBeGreaterThan(0)
-      for (const pid of spawners) process.kill(pid, 'SIGKILL')
+      for (const pid of spawners) endNow(pid)
       const later = await world.submit('later', { seconds: 0.2, code: 5 })
       const views = await world.expectAllKept()
       expect(views.get(later)).toMatchObject({ outcome: 'exit', exitCode: 5, attempt: 1 })

@@ -1,7 +1,7 @@
 /** How long recovery takes, as a client sees it, in milliseconds. */
 import type { TaskSpec } from '../../actors/model.ts'
 import { until } from './cluster.ts'
-import type { FaultWorld } from './fault-world.ts'
+import { endNow, type FaultWorld } from './fault-world.ts'
 import { pause } from './kills.ts'
 
 /**
@@ -23,14 +23,6 @@ export async function restartMs(world: FaultWorld, times: number, more: Partial<
     await world.release(id)
   }
   return tookMs
-}
-
-function endNow(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It went with one that was killed before it.
-  }
 }
 
 /** Kills the worker `one`, so many times. From the start of the new process to the news that its node is Ready. */

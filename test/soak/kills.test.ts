@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { until } from '../e2e/cluster.ts'
 import { createDice } from '../e2e/dice.ts'
-import { FaultWorld } from '../e2e/fault-world.ts'
+import { endNow, FaultWorld } from '../e2e/fault-world.ts'
 import { killUnderLoad, pause } from '../e2e/kills.ts'
 import { report, soak, spread } from './figures.ts'
 
@@ -48,11 +48,3 @@ test('the spawner killed 10 times under load', () =>
       `${views.length} tasks; ${lost.length} honestly lost, none run twice`,
     )
   }))
-
-function endNow(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It was the lock's holder and went with the other.
-  }
-}
