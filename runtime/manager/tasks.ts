@@ -148,7 +148,12 @@ export class Tasks {
     await this.#submitting.get(taskId)?.catch(() => undefined)
     const address = keys.task(taskId)
     const actor = this.#options.host.actors.get(address)
-    if (actor === undefined) return { alreadyFinal: true, task: await this.view(taskId) }
+    if (actor === undefined) {
+      const task = await this.view(taskId)
+      // It was submitted while the store was asked.
+      if (task.finishedAtMs === null && this.#options.host.actors.has(address)) return this.stop(taskId, graceMs)
+      return { alreadyFinal: true, task }
+    }
     const { view } = await this.#commit((turn) => {
       turn.tell(address, { type: 'Stop', ...(graceMs === undefined ? {} : { graceMs }) } as { type: string })
       return actor
