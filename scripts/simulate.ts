@@ -5,13 +5,10 @@
  *   npm run simulate -- --seed 1 --seeds 200
  */
 import { parseArgs } from 'node:util'
-import { addCounts, missing } from '../test/simulation/coverage.ts'
+import { addCounts, coverageRules, missing } from '../test/simulation/coverage.ts'
 import { describeCounts, describeFailure } from '../test/simulation/report.ts'
 import { runSeed } from '../test/simulation/run.ts'
 import { variants } from '../test/simulation/variants.ts'
-
-/** From so many seeds on everything that is owed must have come about. */
-const seedsForCoverage = 200
 
 interface Hunt {
   readonly first: number
@@ -46,9 +43,10 @@ async function hunt({ first, seeds, variantName, keepsGoing }: Hunt): Promise<bo
   const seconds = ((performance.now() - begunMs) / 1_000).toFixed(1)
   const hours = (simulatedMs / 3_600_000).toFixed(1)
   console.log(`${seeds} seeds, ${broken} broken; ${events} events, ${hours} simulated hours in ${seconds} s`)
-  const never = broken === 0 && seeds >= seedsForCoverage ? missing(counts, 1) : []
-  for (const name of never) console.log(`never came about: ${name}`)
-  return broken === 0 && never.length === 0
+  const isLong = broken === 0 && seeds >= coverageRules.seeds
+  const rare = isLong ? missing(counts, coverageRules.timesMin) : []
+  for (const name of rare) console.log(`came about less than ${coverageRules.timesMin} times: ${name}`)
+  return broken === 0 && rare.length === 0
 }
 
 const { values } = parseArgs({

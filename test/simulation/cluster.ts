@@ -1,8 +1,10 @@
 /** The whole cluster of a run: the hosts that ship, on simulated ports, each at its site. */
+import type { Resources } from '../../actors/model.ts'
 import type { Driver } from '../../runtime/drivers/driver.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
 import type { Storage } from '../../runtime/storage/storage.ts'
 import { WorkerHost } from '../../runtime/worker/worker.ts'
+import { watchLeases } from './checks/leases.ts'
 import type { LivingConnection } from './connection.ts'
 import { Customer } from './customer.ts'
 import { Disk } from './disk.ts'
@@ -11,7 +13,8 @@ import { Engine } from './engine.ts'
 import { Ledger } from './ledger.ts'
 import { Life } from './life.ts'
 import { Network } from './network.ts'
-import { offers, planOrders } from './orders.ts'
+import { planOrders } from './orders.ts'
+import { type Scene, workersOf } from './scene.ts'
 import { Site } from './site.ts'
 import { watchWire } from './wire.ts'
 import type { World } from './world.ts'
@@ -23,18 +26,15 @@ export interface Variant {
   readonly driver?: DriverDefects
   /** A frame on its way into a process; what it answers is taken instead. */
   readonly frame?: (frame: unknown, to: string, connection: LivingConnection) => unknown
-  /** The epoch that a manager out of office pretends to. */
-  readonly forgedEpoch?: (current: number) => number
 }
 
 export const address = '127.0.0.1:4747'
 const token = 'a token that is known to all in here'
 const version = '0.0.0-simulated'
 
-export const siteNames = { manager: 'manager', workers: ['worker-1', 'worker-2'], clients: ['client-1', 'client-2'] }
-
 export class Cluster {
   readonly world: World
+  readonly scene: Scene
   readonly network: Network
   readonly ledger: Ledger
   readonly variant: Variant | undefined
@@ -43,17 +43,18 @@ export class Cluster {
   readonly engines = new Map<string, Engine>()
   readonly customers: Customer[] = []
 
-  constructor(world: World, variant?: Variant) {
+  constructor(world: World, scene: Scene, variant?: Variant) {
     this.world = world
+    this.scene = scene
     this.variant = variant
     this.network = new Network(world)
-    this.ledger = new Ledger(world, planOrders(world.seed, siteNames.clients), (name) => this.disk(name))
-    watchWire({ world, network: this.network, disk: (name) => this.disk(name), manager: siteNames.manager })
+    this.ledger = new Ledger(world, planOrders(world.seed, scene), (name) => this.disk(name), scene.manager)
+    watchWire({ world, network: this.network, disk: (name) => this.disk(name), manager: scene.manager })
     const alter = variant?.frame
     if (alter !== undefined) this.network.alter = (to, connection, frame) => alter(frame, to.name, connection)
     this.#addManager()
-    for (const name of siteNames.workers) this.#addWorker(name as keyof typeof offers)
-    for (const name of siteNames.clients) this.#addClient(name)
+    for (const name of workersOf(scene)) this.#addWorker(name)
+    for (const name of scene.clients) this.#addClient(name)
   }
 
   site(name: string): Site {
@@ -82,9 +83,12 @@ export class Cluster {
     const held = [...this.engines.values()].flatMap(({ name, containers }) =>
       [...containers.keys()].map((container) => `${name} still holds ${container}`),
     )
-    const records = siteNames.workers.flatMap((name) => {
+    const records = workersOf(this.scene).flatMap((name) => {
       const disk = this.disk(name)
-      return [...disk.entries('attempt/'), ...disk.entries('spec/')].map(([key]) => `${name} still stores ${key}`)
+      const stored = [...disk.entries('attempt/'), ...disk.entries('spec/')].map(([key]) => key)
+      // A record that cannot be read is set aside for people to look at, with what belongs to it.
+      const owed = stored.filter((key) => !disk.damaged.has(key.replace('spec/', 'attempt/')))
+      return owed.map((key) => `${name} still stores ${key}`)
     })
     return [...waiting, ...held, ...records]
   }
@@ -100,7 +104,7 @@ export class Cluster {
   }
 
   #addManager(): void {
-    const name = siteNames.manager
+    const name = this.scene.manager
     this.disks.set(name, new Disk(this.world, name))
     const site = new Site(this.world, name, 'manager', ({ life, logger, onBoundary, onFailure }) => {
       const storage = this.#storage(name, life)
@@ -110,14 +114,16 @@ export class Cluster {
     })
     this.#addSite(site)
     this.network.addPlace(address, site)
+    watchLeases(this.world, this.disk(name), () => site.bornMs)
   }
 
-  #addWorker(name: keyof typeof offers): void {
+  #addWorker(name: string): void {
+    const offer = this.scene.workers[name] as Resources
     this.disks.set(name, new Disk(this.world, name))
     const engine = new Engine(this.world, name, this.ledger)
     this.engines.set(name, engine)
-    this.ledger.addEngine(engine, offers[name])
-    const registration = { name, resources: offers[name], labels: { zone: name === 'worker-1' ? 'a' : 'b' } }
+    this.ledger.addEngine(engine, offer)
+    const registration = { name, resources: offer, labels: { zone: name === 'worker-1' ? 'a' : 'b' } }
     const site = new Site(this.world, name, 'worker', ({ life, logger, onBoundary, onFailure }) => {
       const driver: Driver = new SimulatedDriver(this.world, engine, life, this.variant?.driver)
       return new WorkerHost({

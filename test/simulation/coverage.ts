@@ -1,7 +1,17 @@
 /** What a row of seeds must have seen: a hunt that never goes where the bugs are finds nothing and proves nothing. */
 import { boundaries } from './faults.ts'
 
-/** Each must have come about in any 200 seeds; see `World.sometimes`. */
+/** Of which there must be enough seeds that each came about often enough. */
+export const coverageRules = {
+  /** CI runs so many. */
+  seeds: 500,
+  /** And over these everything that is owed comes about so often. */
+  timesMin: 20,
+  /** Faults that came about in each single run. */
+  firedMin: 5,
+} as const
+
+/** Each must have come about; see `World.sometimes`. */
 const situations = [
   'a batch outlived the crash in its flush',
   'a batch was lost by the crash in its flush',
@@ -11,18 +21,25 @@ const situations = [
   'a stop came too late',
   'a stop was accepted',
   'a submission whose outcome was unknown turned out to be done',
+  'a task was asked for before it was there',
   'a task was given up as lost',
   'a worker stopped in order',
+  'an attempt was lost before it began',
+  'an orphan that ran was removed',
   'another specification for a known id was refused',
   'connections of a dead process were flushed',
   'connections of a dead process were lost',
   'connections of a dead process were silent',
   'two attempts of a task overlapped, for its node was out of reach',
+  'what an engine had lost was called lost',
 ] as const
 
 const faults = [
+  'ambush',
   'break',
   'clock-jump',
+  'container-killed',
+  'container-lost',
   'crash',
   'cut both ways',
   'cut one way',
@@ -31,6 +48,7 @@ const faults = [
   'engine-away',
   'old-epoch',
   'pause',
+  'record-damaged',
   'stop',
 ] as const
 

@@ -70,8 +70,12 @@ export class Customer {
     const { existing } = await this.#submit(taskId, spec)
     if (existing) world.sometimes('a submission whose outcome was unknown turned out to be done')
     this.#plan(order)
+    let watched = ledger.seen(name, taskId)
     const watch = new TaskWatch(await this.#linked(), taskId, {
-      onView: (view) => ledger.show(`${name} watching`, view),
+      onView: (view) => {
+        ledger.show(name, view, watched)
+        watched = view.revision
+      },
       onEvent: (event) => ledger.tell(name, event),
       onReset: (reason) => world.violated('a subscriber sees no gap', `${taskId} was reset: ${reason}`),
     })
@@ -116,9 +120,10 @@ export class Customer {
 
   async #submit(taskId: string, spec: TaskSpec) {
     const { ledger, name } = this.#options
+    const seen = ledger.seen(name, taskId)
     const reply = await this.#persist((client) => client.submit(taskId, spec))
     ledger.accepted(taskId)
-    ledger.show(`${name} submitting`, reply.task)
+    ledger.show(name, reply.task, seen)
     return reply
   }
 
@@ -144,8 +149,9 @@ export class Customer {
     const { ledger, name, world } = this.#options
     ledger.stopsSent.add(taskId)
     const options = graceMs === undefined ? {} : { graceMs }
+    const seen = ledger.seen(name, taskId)
     const { alreadyFinal, task } = await this.#persist((client) => client.stop(taskId, options))
-    ledger.show(`${name} stopping`, task)
+    ledger.show(name, task, seen)
     if (alreadyFinal && task.finishedAtMs === null) {
       world.violated('a final task is shown as final', `${taskId} was too late to stop, and ${task.state}`)
     }
@@ -154,8 +160,9 @@ export class Customer {
 
   async #ask(taskId: string): Promise<void> {
     const { ledger, name } = this.#options
+    const seen = ledger.seen(name, taskId)
     const { items } = await this.#persist((client) => client.query({ ids: [taskId] }))
-    for (const view of items) ledger.show(`${name} asking`, view)
+    for (const view of items) ledger.show(name, view, seen)
   }
 
   /** After the end: what was accepted is still there. */

@@ -37,8 +37,14 @@ export class Disk {
   #epoch = Number.NEGATIVE_INFINITY
   /** No write ends before then. */
   stalledUntilMs = 0
-  /** The next synced batch fails. */
-  failNext = false
+  /** Called when a write has to wait for that. */
+  onStalled = () => {}
+  /** Told of every batch that is safe from now on. */
+  onSecured = (_ops: readonly StorageOp[]) => {}
+  /** Keys of records that were damaged at some time. */
+  readonly damaged = new Set<string>()
+  /** The next synced batch fails, and this is called. */
+  failNext: (() => void) | undefined
 
   constructor(world: World, name: string) {
     this.#world = world
@@ -64,6 +70,17 @@ export class Disk {
     return found.sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
+  /** A bit of what is safe under this key has turned. */
+  damage(key: string): void {
+    const bytes = this.#durable.get(key)?.slice()
+    if (bytes === undefined) return
+    const at = this.#dice.below(bytes.length)
+    bytes[at] = (bytes[at] as number) ^ (1 << this.#dice.below(8))
+    this.#durable.set(key, bytes)
+    this.damaged.add(key)
+    this.#world.trace(this.#name, `disk turns a bit of ${key}`)
+  }
+
   /** Not to be called by others than its stores. */
   take(ops: readonly StorageOp[], epoch: number): Written {
     if (epoch < this.#epoch) {
@@ -82,6 +99,7 @@ export class Disk {
   }
 
   #apply(ops: readonly StorageOp[]): void {
+    this.onSecured(ops)
     for (const op of ops) {
       if (op.type === 'put') this.#durable.set(op.key, op.value)
       else this.#durable.delete(op.key)
@@ -111,9 +129,10 @@ export class Disk {
 
   /** Whether this synced batch fails; asked once for each. */
   fails(): boolean {
-    const fails = this.failNext
-    this.failNext = false
-    return fails
+    const onFailed = this.failNext
+    this.failNext = undefined
+    onFailed?.()
+    return onFailed !== undefined
   }
 }
 
@@ -190,6 +209,7 @@ class DiskStorage implements Storage {
   #written(sync: boolean): Promise<void> {
     const { nowMs } = this.#world.timeline
     const beginMs = Math.max(nowMs, this.#freeAtMs, this.#disk.stalledUntilMs)
+    if (beginMs === this.#disk.stalledUntilMs) this.#disk.onStalled()
     this.#freeAtMs = beginMs + this.#disk.writeMs(sync)
     return this.#life.sleep(this.#freeAtMs - nowMs)
   }

@@ -17,8 +17,6 @@ const driverTimes = {
 export interface DriverDefects {
   /** A container that runs already is not adopted: it is started again. */
   readonly startsAgain?: boolean
-  /** An engine that cannot be asked is said to have nothing. */
-  readonly listsNothingWhileAway?: boolean
 }
 
 export class SimulatedDriver implements Driver {
@@ -91,7 +89,6 @@ export class SimulatedDriver implements Driver {
   }
 
   async list(): Promise<AttemptKey[]> {
-    if (this.#defects.listsNothingWhileAway && this.#engine.isAway) return []
     return this.#ask(() => this.#engine.list(this.#bound()).map(({ key }) => key))
   }
 

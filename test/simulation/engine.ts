@@ -19,6 +19,8 @@ export interface Container {
   endedAtMs?: number
   exitCode?: number
   signal?: string
+  /** It was killed by somebody else than its worker. */
+  isMeddledWith?: boolean
 }
 
 /** What engines tell those who check them. */
@@ -26,6 +28,7 @@ export interface EngineObserver {
   onStart(engine: Engine, container: Container): void
   onEnd(engine: Engine, container: Container): void
   onRemove(engine: Engine, container: Container): void
+  onLost(engine: Engine, container: Container): void
 }
 
 /** How long a container takes to end on a TERM that it heeds, in milliseconds. */
@@ -118,6 +121,33 @@ export class Engine {
     this.#timers.get(nameOf(container.scope, container.key))?.()
     this.#world.trace(this.name, `removed ${attemptName(container.key)}, ${container.phase}`)
     this.#observer.onRemove(this, container)
+  }
+
+  /** Somebody kills one that runs. False if none does. */
+  killAny(): boolean {
+    const container = this.#anyRunning()
+    if (container === undefined) return false
+    container.isMeddledWith = true
+    this.#world.trace(this.name, `somebody kills ${attemptName(container.key)}`)
+    this.#endAfter(container, 0, exitCodes.KILL, 'SIGKILL')
+    return true
+  }
+
+  /** One that runs is gone, and nobody is told. False if none does. */
+  loseAny(): boolean {
+    const container = this.#anyRunning()
+    if (container === undefined) return false
+    const name = nameOf(container.scope, container.key)
+    this.#timers.get(name)?.()
+    this.containers.delete(name)
+    this.#world.trace(this.name, `engine loses ${attemptName(container.key)}`)
+    this.#observer.onLost(this, container)
+    return true
+  }
+
+  #anyRunning(): Container | undefined {
+    const running = [...this.containers.values()].filter(({ phase }) => phase === 'running')
+    return running.length === 0 ? undefined : this.#dice.pick(running)
   }
 
   #endAfter(container: Container, delayMs: number, exitCode: number, signal?: string): void {

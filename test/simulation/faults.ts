@@ -1,6 +1,7 @@
 /** What goes wrong in a run: drawn from its seed beforehand, so that a plan can be read, printed and cut down. */
 import type { Boundary } from '../../runtime/host/boundary.ts'
 import { Dice } from './dice.ts'
+import { type Scene, workersOf } from './scene.ts'
 
 export type Fault =
   /** The process dies as it passes this boundary for the nth time. */
@@ -26,12 +27,20 @@ export type Fault =
   | { readonly type: 'pause'; readonly site: string; readonly atMs: number; readonly forMs: number }
   /** The wall clock is set back or forward. */
   | { readonly type: 'clock-jump'; readonly site: string; readonly atMs: number; readonly byMs: number }
+  /** Somebody kills one of the containers, as a person or a lack of memory does. */
+  | { readonly type: 'container-killed'; readonly site: string; readonly atMs: number }
+  /** The engine goes away, loses one of its containers, and comes back without a word of it. */
+  | { readonly type: 'container-lost'; readonly site: string; readonly atMs: number; readonly forMs: number }
+  /** The worker dies, and finds that one of the records of what runs cannot be read any more. */
+  | { readonly type: 'record-damaged'; readonly site: string; readonly atMs: number; readonly forMs?: number }
   /** A manager that is out of office speaks up. */
   | { readonly type: 'old-epoch'; readonly site: string; readonly atMs: number }
 
 export const faultTimes = {
   /** Faults begin within this time, in milliseconds. */
   phaseMs: 45_000,
+  /** From one that is added, because too few came about, to the next. */
+  topUpMs: 1_500,
   /** Those that are aimed come within this time of something that a client does: while it is under way, or stored. */
   aimMs: 12,
   /** Longer than a lease, which is 10 s by default. */
@@ -85,29 +94,39 @@ function passagesOf(boundary: Boundary): number {
   return boundary.includes(':') ? 4 : 40
 }
 
-export interface Sites {
+interface Sites {
   readonly manager: string
   readonly workers: readonly string[]
   readonly clients: readonly string[]
+  readonly meddles: boolean
 }
 
+/** From one boundary that a seed owes to the next: has no divisor in common with their number. */
+const owedStride = 11
+
 /**
- * Each seed owes a crash at one boundary, in turn, so that any row of seeds as long as the list covers all of it.
+ * Each seed owes a crash at some boundaries, in turn, so that any row of seeds as long as the list covers all of it.
  * `moments`: when clients do something; faults are aimed at these, for most of the time nothing is under way.
  */
-export function planFaults(seed: number, sites: Sites, moments: readonly number[]): Fault[] {
+export function planFaults(seed: number, scene: Scene, moments: readonly number[]): Fault[] {
+  const sites = { ...scene, workers: workersOf(scene) }
   const dice = new Dice(seed, 'faults')
   const owed = [...boundaries.manager.map((b) => ['manager', b]), ...boundaries.worker.map((b) => ['worker', b])]
-  const [kind, boundary] = owed[seed % owed.length] as ['manager' | 'worker', Boundary]
-  const faults = ambushAt(dice, sites, kind, boundary)
+  const faults: Fault[] = []
+  for (let debt = 0; debt < scene.crashesOwed; debt += 1) {
+    const [kind, boundary] = owed[(seed + debt * owedStride) % owed.length] as ['manager' | 'worker', Boundary]
+    faults.push(...ambushAt(dice, sites, kind, boundary))
+  }
   for (let more = dice.below(3); more > 0; more -= 1) {
     const any = dice.pick(['manager', 'worker'] as const)
     faults.push(...ambushAt(dice, sites, any, dice.pick(boundaries[any])))
   }
-  for (let more = dice.between(3, 9); more > 0; more -= 1) faults.push(anyFault(dice, sites, moments))
-  if (dice.chance(0.2)) {
+  for (let more = dice.between(scene.faultsMin, scene.faultsMax); more > 0; more -= 1)
+    faults.push(anyFault(dice, sites, moments))
+  if (dice.chance(scene.longLossChance)) {
     const atMs = dice.between(8_000, 25_000)
-    faults.push({ type: 'crash', site: dice.pick(sites.workers), atMs, forMs: faultTimes.lostMs })
+    const type = scene.meddles && dice.chance(0.4) ? 'record-damaged' : 'crash'
+    faults.push({ type, site: dice.pick(sites.workers), atMs, forMs: faultTimes.lostMs })
   }
   return faults
 }
@@ -123,13 +142,13 @@ function ambushAt(dice: Dice, sites: Sites, kind: 'manager' | 'worker', boundary
   return faults
 }
 
-function anyFault(dice: Dice, { manager, workers, clients }: Sites, moments: readonly number[]): Fault {
+function anyFault(dice: Dice, { manager, workers, clients, meddles }: Sites, moments: readonly number[]): Fault {
   const isAimed = moments.length > 0 && dice.chance(0.4)
   const atMs = isAimed ? dice.pick(moments) + dice.roll() * faultTimes.aimMs : dice.below(faultTimes.phaseMs)
   const host = dice.chance(0.5) ? manager : dice.pick(workers)
   const worker = dice.pick(workers)
   const forMs = dice.chance(0.3) ? dice.between(10_000, faultTimes.longMs) : dice.between(100, 6_000)
-  switch (dice.below(10)) {
+  switch (dice.below(meddles ? 13 : 10)) {
     case 0:
     case 1:
       return { type: 'crash', site: host, atMs }
@@ -151,6 +170,14 @@ function anyFault(dice: Dice, { manager, workers, clients }: Sites, moments: rea
       return { type: 'engine-away', site: worker, atMs, forMs }
     case 8:
       return { type: 'pause', site: host, atMs, forMs }
+    case 10:
+      return { type: 'container-killed', site: worker, atMs }
+    case 11:
+      return { type: 'container-lost', site: worker, atMs, forMs: dice.between(100, 3_000) }
+    case 12:
+      return dice.chance(0.3)
+        ? { type: 'record-damaged', site: worker, atMs: dice.between(8_000, 25_000), forMs: faultTimes.lostMs }
+        : { type: 'record-damaged', site: worker, atMs }
     default:
       return dice.chance(0.5)
         ? { type: 'clock-jump', site: host, atMs, byMs: dice.between(-3_600_000, 3_600_000) }

@@ -1,6 +1,6 @@
 /** What is remembered of a run in order to judge it: what clients were told, and what engines really did. */
 import { type AttemptKey, attemptName, type TaskEvent, type TaskView } from '../../actors/model.ts'
-import { checkIntent } from './checks/durability.ts'
+import { checkIntent, isOpenAttempt } from './checks/durability.ts'
 import type { Disk } from './disk.ts'
 import type { Container, Engine, EngineObserver } from './engine.ts'
 import type { Order } from './orders.ts'
@@ -24,6 +24,10 @@ export interface Deed {
   exitCode: number | undefined
   /** What it asks for was asked for with a signal, or by removal. */
   signalled: boolean
+  /** Somebody else than its worker killed it. */
+  isMeddledWith: boolean
+  /** Its engine lost it without a trace. */
+  isLost: boolean
 }
 
 export class Ledger implements EngineObserver {
@@ -35,16 +39,20 @@ export class Ledger implements EngineObserver {
   readonly events = new Map<string, TaskEvent[]>()
   /** By attempt's name, over all engines. */
   readonly deeds = new Map<string, Deed>()
+  /** Attempts of which a record was damaged. */
+  readonly damaged = new Set<string>()
   readonly offered = new Map<string, { readonly cpus: number; readonly memoryBytes: number }>()
   readonly #world: World
   readonly #engines: Engine[] = []
   readonly #newest = new Map<string, Told>()
 
   readonly #disk: (name: string) => Disk
+  readonly #manager: string
 
-  /** `disk`: of the machine that an engine belongs to, by its name. */
-  constructor(world: World, orders: readonly Order[], disk: (name: string) => Disk) {
+  /** `disk`: of the machine that an engine belongs to, by its name, and of the manager's, by its name. */
+  constructor(world: World, orders: readonly Order[], disk: (name: string) => Disk, manager: string) {
     this.#world = world
+    this.#manager = manager
     this.#disk = disk
     for (const order of orders) this.orders.set(order.taskId, order)
   }
@@ -59,17 +67,25 @@ export class Ledger implements EngineObserver {
     this.acknowledged.add(taskId)
   }
 
-  /** A client was shown this. What one reader is shown never steps back. */
-  show(reader: string, view: TaskView): void {
+  /** The newest revision that this client was shown of a task, by whatever it asked. */
+  seen(client: string, taskId: string): number {
+    return this.#newest.get(`${client} ${taskId}`)?.revision ?? 0
+  }
+
+  /**
+   * A client was shown this. What it asks for later is never older than what it was shown before: `sinceRevision`, as
+   * `seen` had it when it asked. Answers to what it asks at the same time may come in any order.
+   */
+  show(client: string, view: TaskView, sinceRevision: number): void {
     const { id: taskId, revision, state, detail, attempt, outcome, exitCode } = view
     const told: Told = { taskId, revision, path: detail ? `${state}.${detail}` : state, attempt, outcome, exitCode }
     this.told.push(told)
-    const before = this.#newest.get(`${reader} ${taskId}`)
-    if (before !== undefined && before.revision > revision) {
-      const how = `${reader} saw ${taskId} at ${before.revision} (${before.path}) and then at ${revision} (${told.path})`
+    if (sinceRevision > revision) {
+      const how = `${client} saw ${taskId} at ${sinceRevision} and then at ${revision} (${told.path})`
       this.#world.violated('a subscriber sees no step back', how)
     }
-    this.#newest.set(`${reader} ${taskId}`, told)
+    const before = this.#newest.get(`${client} ${taskId}`)
+    if (revision > (before?.revision ?? 0)) this.#newest.set(`${client} ${taskId}`, told)
   }
 
   /** A client was told of a transition. */
@@ -93,11 +109,15 @@ export class Ledger implements EngineObserver {
       starts: 0,
       exitCode: undefined,
       signalled: false,
+      isMeddledWith: false,
+      isLost: false,
     }
     this.deeds.set(name, deed)
     deed.starts += 1
     this.#world.count('attempts started')
-    if (deed.starts > 1) this.#world.violated('an attempt never starts twice', `${name} started ${deed.starts} times`)
+    // Where nothing is left of it, neither in the engine nor in the store, nobody can know that it ran.
+    if (deed.starts > 1 && !deed.isLost)
+      this.#world.violated('an attempt never starts twice', `${name} started ${deed.starts} times`)
     if (this.deeds.has(attemptName({ ...container.key, attempt: container.key.attempt + 1 }))) {
       this.#world.violated('attempts go forward', `${name} started after the one that follows it`)
     }
@@ -111,17 +131,29 @@ export class Ledger implements EngineObserver {
     if (deed === undefined) return
     deed.exitCode = container.exitCode
     deed.signalled = container.signal !== undefined
+    deed.isMeddledWith = container.isMeddledWith ?? false
   }
 
   onRemove(_engine: Engine, container: Container): void {
     const deed = this.deeds.get(attemptName(container.key))
     if (deed === undefined || container.phase !== 'running') return
     deed.signalled = true
-    this.#world.violated('nothing is removed while it runs', attemptName(container.key))
+    // Whose record is gone, and whom nobody wants any more, is removed as it is.
+    if (isOpenAttempt(this.#disk(this.#manager), container.key)) {
+      this.#world.violated('nothing is removed while it runs', attemptName(container.key))
+    } else this.#world.sometimes('an orphan that ran was removed')
+  }
+
+  onLost(_engine: Engine, container: Container): void {
+    const deed = this.deeds.get(attemptName(container.key))
+    if (deed !== undefined) deed.isLost = true
   }
 
   #checkResources(engine: Engine): void {
-    const running = [...engine.containers.values()].filter(({ phase }) => phase === 'running')
+    // One whose record was damaged is not reported as held: until it is removed, nobody knows that it uses anything.
+    const running = [...engine.containers.values()].filter(
+      ({ key, phase }) => phase === 'running' && !this.damaged.has(attemptName(key)),
+    )
     const offered = this.offered.get(engine.name) ?? { cpus: 0, memoryBytes: 0 }
     const cpus = running.reduce((sum, { reserved }) => sum + Math.round(reserved.cpus * 1e6), 0)
     const memoryBytes = running.reduce((sum, { reserved }) => sum + reserved.memoryBytes, 0)

@@ -3,12 +3,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { coverageRules } from './coverage.ts'
 import { mutants } from './mutants.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 /** A defect that more seeds than this do not show would come through. */
-const seedsMax = 200
-const timeoutMs = 120_000
+const seedsMax = coverageRules.seeds
+const timeoutMs = 300_000
 
 describe('a defect in a copy of the code is caught', () => {
   let copy = ''
@@ -31,7 +32,9 @@ describe('a defect in a copy of the code is caught', () => {
       }
       const args = ['--import', 'tsx', 'scripts/simulate.ts', '--seed', '0', '--seeds', String(seedsMax)]
       const { stdout, status } = spawnSync(process.execPath, args, { cwd: copy, encoding: 'utf8', timeout: timeoutMs })
-      expect(stdout).toMatch(/^seed \d+ broke/m)
+      const caught = /^seed \d+ broke.*\n.*$/m.exec(stdout)?.[0]
+      expect(caught, `nobody noticed within ${seedsMax} seeds`).toBeDefined()
+      console.log(caught)
       expect(status).toBe(1)
     },
     timeoutMs,

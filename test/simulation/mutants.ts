@@ -17,6 +17,115 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
+    name: 'the epoch of a frame is not checked',
+    edits: [
+      {
+        file: 'runtime/worker/session.ts',
+        find: 'messages.every(({ type }) => harmless.has(type)) ? undefined : this.#epochFault(link, e)',
+        replace: 'undefined as string | undefined',
+      },
+    ],
+  },
+  {
+    name: 'one timer is forgotten at recovery',
+    edits: [
+      {
+        file: 'runtime/host/timers.ts',
+        find: 'for (const timer of stored) this.#recorded.set',
+        replace: 'for (const timer of stored.slice(1)) this.#recorded.set',
+      },
+    ],
+  },
+  {
+    name: 'an engine that cannot be asked is believed to have nothing',
+    edits: [
+      {
+        file: 'runtime/worker/recover.ts',
+        find: 'cannot say what it has; asking again`, { reason })\n      return undefined',
+        replace: 'cannot say what it has; asking again`, { reason })\n      return []',
+      },
+    ],
+  },
+  {
+    name: 'orphans are removed before all that is desired is known',
+    edits: [
+      {
+        file: 'runtime/worker/recover.ts',
+        find: 'if (!desired.isComplete || attempts.get(key) !== undefined) continue',
+        replace: 'if (attempts.get(key) !== undefined) continue',
+      },
+    ],
+  },
+  {
+    name: 'a submission of a task that has ended is taken for a new one',
+    edits: [
+      {
+        file: 'runtime/manager/tasks.ts',
+        find: 'book.specs.get(taskId) ?? (await this.specOf(taskId))',
+        replace: 'book.specs.get(taskId)',
+      },
+    ],
+  },
+  {
+    name: 'a reservation is kept when a crash came between the end of its attempt and its release',
+    edits: [
+      {
+        file: 'runtime/manager/book.ts',
+        find: 'const open = standing.open\n    if (open === undefined) return',
+        replace:
+          'const { nodeId, attempt, reserved, taskId } = context\n    const open = standing.open\n    if (open === undefined && nodeId !== undefined) this.#options.placement.reserve(nodeId, taskId, attempt, reserved)\n    if (open === undefined) return',
+      },
+      { file: 'runtime/manager/workers.ts', find: 'if (!isOpen && !holds.has', replace: 'if (false && !holds.has' },
+    ],
+  },
+  {
+    name: 'leases are durable: the absence of a manager is held against its nodes',
+    edits: [
+      {
+        file: 'runtime/manager/liveness.ts',
+        find: 'export class Liveness {',
+        replace: 'const durable = new Map<string, number>()\n\nexport class Liveness {',
+      },
+      {
+        file: 'runtime/manager/liveness.ts',
+        find: 'for (const lease of this.#leases.values()) lease.heardMs = this.#checkedMs',
+        replace: 'for (const [nodeId, lease] of this.#leases) lease.heardMs = durable.get(nodeId) ?? this.#checkedMs',
+      },
+      {
+        file: 'runtime/manager/liveness.ts',
+        find: 'renew(nodeId: string): void {',
+        replace:
+          'renew(nodeId: string): void {\n    if (this.#checkedMs > 0) durable.set(nodeId, this.#options.clock.uptimeMs())',
+      },
+    ],
+  },
+  {
+    name: 'a stream that is coalesced drops a final state',
+    edits: [
+      {
+        file: 'runtime/manager/subscriptions.ts',
+        find: "    } else if (topic === 'tasks') {\n      send({ type: 'Delta', req, revision: news.revision, task: news.task })",
+        replace:
+          "    } else if (topic === 'tasks') {\n      if (this.coalescing) return\n      this.coalescing = true\n      queueMicrotask(() => { this.coalescing = false })\n      send({ type: 'Delta', req, revision: news.revision, task: news.task })",
+      },
+      {
+        file: 'runtime/manager/subscriptions.ts',
+        find: '  readonly #options: SubscriberOptions\n',
+        replace: '  readonly #options: SubscriberOptions\n  coalescing = false\n',
+      },
+    ],
+  },
+  {
+    name: 'a status is acknowledged before it is flushed',
+    edits: [
+      {
+        file: 'runtime/manager/workers.ts',
+        find: 'turn.finally(() => session.acknowledge([status]))',
+        replace: 'session.acknowledge([status])',
+      },
+    ],
+  },
+  {
     name: 'the status of an older attempt is applied',
     edits: [
       {

@@ -34,6 +34,8 @@ export class Network {
   readonly #places = new Map<string, Place>()
   /** By `from>to`: what waits for the way to be open again. */
   readonly #cuts = new Map<string, (() => void)[]>()
+  /** Told once that a cut holds something back. */
+  readonly #held = new Map<string, () => void>()
   readonly #connections = new Map<Life, Set<LivingConnection>>()
   readonly #listeners = new Map<Life, { readonly address: string; readonly listener: Listener }>()
   onFrame: OnFrame = () => {}
@@ -69,9 +71,11 @@ export class Network {
   }
 
   /** Nothing comes through from one place to another until `open`. Names of places. */
-  cutWay(from: string, to: string): void {
+  cutWay(from: string, to: string, onHeld: () => void = () => {}): void {
     const way = `${from}>${to}`
-    if (!this.#cuts.has(way)) this.#cuts.set(way, [])
+    if (this.#cuts.has(way)) return
+    this.#cuts.set(way, [])
+    this.#held.set(way, onHeld)
   }
 
   /** What was held back comes now. */
@@ -162,8 +166,13 @@ export class Network {
       return
     }
     const held = this.#cuts.get(`${source}>${target}`)
-    if (held !== undefined) held.push(deliver)
+    if (held !== undefined) this.#hold(`${source}>${target}`, held, deliver)
     else this.#deliver(deliver, target, this.#delayMs())
+  }
+
+  #hold(way: string, held: (() => void)[], deliver: () => void): void {
+    if (held.length === 0) this.#held.get(way)?.()
+    held.push(deliver)
   }
 
   /** To a process that stands still it comes once that goes on. */

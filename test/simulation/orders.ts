@@ -1,6 +1,7 @@
 /** What clients ask for in a run, drawn from its seed: tasks of every kind, and what is done to them meanwhile. */
 import type { TaskSpec } from '../../actors/model.ts'
 import { Dice } from './dice.ts'
+import type { Scene } from './scene.ts'
 import { commandOf, plainScript, type Script } from './script.ts'
 
 export interface Order {
@@ -36,36 +37,34 @@ export const orderTimes = {
   phaseMs: 32_000,
 } as const
 
-/** What the workers offer: less than all tasks together want, and not the same. */
-export const offers = {
-  'worker-1': { cpus: 2, memoryBytes: 1_024 * 1_024 * 1_024 },
-  'worker-2': { cpus: 3, memoryBytes: 512 * 1_024 * 1_024 },
-} as const
-
-export function planOrders(seed: number, clients: readonly string[]): Order[] {
+export function planOrders(seed: number, scene: Scene): Order[] {
   const dice = new Dice(seed, 'orders')
-  const count = dice.between(6, 14)
+  const { clients, tasksMin, tasksMax, enduringChance, hastyChance } = scene
+  const count = dice.between(tasksMin, tasksMax)
   // No id is the beginning of another: a question about one that is not there yet would be taken for the other.
   const idOf = (at: number) => `task-${String(at + 1).padStart(2, '0')}`
-  const orders = Array.from({ length: count }, (_, at) => order(dice, idOf(at), dice.pick(clients)))
-  return dice.chance(0.5) ? [...orders, enduring(dice, dice.pick(clients))] : orders
+  const orders = Array.from({ length: count }, (_, at) => order(dice, idOf(at), dice.pick(clients), hastyChance))
+  return dice.chance(enduringChance) ? [...orders, enduring(dice, dice.pick(clients), scene.enduringCpus)] : orders
 }
 
 /** Runs all the while and may be replaced: what a machine that is gone for long, and comes back, can still be running. */
-function enduring(dice: Dice, client: string): Order {
+function enduring(dice: Dice, client: string, cpus: number): Order {
   const script = { ...plainScript, afterMs: 3_600_000, stubborn: dice.chance(0.3) }
   const disconnect = { lostAfterMs: dice.between(6_500, 9_000), stopAfterMs: dice.between(100, 500), replace: true }
   return {
-    ...order(dice, 'task-enduring', client),
+    ...order(dice, 'task-enduring', client, 0),
     isHasty: false,
     script,
-    spec: { driver: 'docker', image: 'script', command: commandOf(script), stopGraceMs: 500, disconnect },
+    spec: {
+      ...{ driver: 'docker', image: 'script', command: commandOf(script), stopGraceMs: 500, disconnect },
+      ...(cpus > 0 ? { cpus } : {}),
+    },
     submitAtMs: dice.below(8_000),
     stopAtMs: dice.between(50_000, 70_000),
   }
 }
 
-function order(dice: Dice, taskId: string, client: string): Order {
+function order(dice: Dice, taskId: string, client: string, hastyChance: number): Order {
   const submitAtMs = dice.below(orderTimes.phaseMs)
   const isEndless = dice.chance(0.15)
   const script = scriptFor(dice, isEndless)
@@ -82,7 +81,7 @@ function order(dice: Dice, taskId: string, client: string): Order {
     againAtMs: Array.from({ length: dice.below(3) }, soon),
     conflictAtMs: dice.chance(0.2) ? soon() : undefined,
     askAtMs: Array.from({ length: dice.below(6) }, soon),
-    isHasty: dice.chance(0.1),
+    isHasty: dice.chance(hastyChance),
   }
 }
 

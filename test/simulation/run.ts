@@ -6,10 +6,11 @@
 import { Chaos } from './chaos.ts'
 import { checkLog, readLog } from './checks/log.ts'
 import { checkLosses, checkOutcomes } from './checks/outcome.ts'
-import { Cluster, siteNames, type Variant } from './cluster.ts'
+import { Cluster, type Variant } from './cluster.ts'
 import type { Disk } from './disk.ts'
 import { type Fault, planFaults } from './faults.ts'
 import { momentsOf } from './orders.ts'
+import { type Scene, whole } from './scene.ts'
 import { World } from './world.ts'
 
 export const runTimes = {
@@ -25,6 +26,8 @@ export const runTimes = {
 
 export interface RunOptions {
   readonly variant?: Variant
+  /** The whole one if it is not given. */
+  readonly scene?: Scene
   /** Instead of those that the seed draws. */
   readonly faults?: readonly Fault[]
 }
@@ -38,14 +41,17 @@ export interface Report {
   readonly tail: readonly string[]
   readonly counts: ReadonlyMap<string, number>
   readonly faults: readonly Fault[]
+  /** How many of them came about. */
+  readonly fired: number
   readonly events: number
   readonly simulatedMs: number
 }
 
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<Report> {
+  const scene = options.scene ?? whole
   const world = new World(seed)
-  const cluster = new Cluster(world, options.variant)
-  const faults = options.faults ?? planFaults(seed, siteNames, momentsOf([...cluster.ledger.orders.values()]))
+  const cluster = new Cluster(world, scene, options.variant)
+  const faults = options.faults ?? planFaults(seed, scene, momentsOf([...cluster.ledger.orders.values()]))
   const chaos = new Chaos(cluster, faults)
   cluster.start()
   const isBroken = () => world.violations.length > 0
@@ -60,6 +66,7 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
     tail: world.tail,
     counts: world.counts,
     faults,
+    fired: chaos.fired,
     events: world.timeline.ran,
     simulatedMs: world.timeline.nowMs,
   }
@@ -96,7 +103,7 @@ async function audit(world: World, cluster: Cluster): Promise<void> {
 
 function judge(world: World, cluster: Cluster): void {
   const { ledger } = cluster
-  const log = readLog(cluster.disks.get(siteNames.manager) as Disk)
+  const log = readLog(cluster.disks.get(cluster.scene.manager) as Disk)
   checkLog(world, ledger, log)
   if (world.violations.length > 0) return
   checkLosses(world, ledger, log)

@@ -26,6 +26,7 @@ export interface Boot {
 export interface Ambush {
   readonly boundary: Boundary
   left: number
+  readonly onSprung: () => void
 }
 
 export const siteTimes = {
@@ -60,6 +61,7 @@ export class Site implements Place {
   /** The wishes of the cluster's keeper: it is to run. */
   #wanted = false
   #lives = 0
+  #bornMs = 0
   #life: Life | undefined
   #service: Service | undefined
   /** The last that was asked to stop. */
@@ -71,6 +73,11 @@ export class Site implements Place {
     this.kind = kind
     this.#dice = world.dice.fork(`site ${name}`)
     this.#boot = boot
+  }
+
+  /** When the last of its lives began. */
+  get bornMs(): number {
+    return this.#bornMs
   }
 
   get life(): Life | undefined {
@@ -116,9 +123,19 @@ export class Site implements Place {
       },
       (error: Error) => ended(`it could not stop: ${error.message}`),
     )
+    this.#limitStop(life, () => ended('it was killed, for it did not stop'))
+  }
+
+  /** The time in which a process stands still does not count. */
+  #limitStop(life: Life, kill: () => void): void {
+    const sinceMs = this.#world.timeline.nowMs
     life.post(siteTimes.stopMsMax, () => {
-      if (this.#life === life && life.alive) this.#world.violated('a stop is bounded', `${life.name} did not stop`)
-      ended('it was killed, for it did not stop')
+      if (this.pausedUntilMs > sinceMs) {
+        this.#limitStop(life, kill)
+        return
+      }
+      if (this.#life === life) this.#world.violated('a stop is bounded', `${life.name} did not stop`)
+      kill()
     })
   }
 
@@ -128,8 +145,8 @@ export class Site implements Place {
     this.crash('the run is over')
   }
 
-  ambush(boundary: Boundary, nth: number): void {
-    this.#ambushes.push({ boundary, left: nth })
+  ambush(boundary: Boundary, nth: number, onSprung: () => void = () => {}): void {
+    this.#ambushes.push({ boundary, left: nth, onSprung })
   }
 
   /** Nobody waits for it any more. */
@@ -140,6 +157,7 @@ export class Site implements Place {
   #begin(): void {
     if (!this.#wanted || this.life !== undefined) return
     this.#lives += 1
+    this.#bornMs = this.#world.timeline.nowMs
     const life = new Life(this.#world, this, this.#lives)
     this.#life = life
     this.#world.trace(life.name, 'starts')
@@ -170,6 +188,7 @@ export class Site implements Place {
       ambush.left -= 1
       if (ambush.left !== 0) continue
       this.#world.count(`crash ${this.kind} ${boundary}`)
+      ambush.onSprung()
       this.crash(`at ${boundary}`)
       return
     }

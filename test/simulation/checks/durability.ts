@@ -17,6 +17,14 @@ function recordOf(disk: Disk, key: string): ActorRecord | undefined {
   return bytes === undefined ? undefined : (decodeRecord(bytes) as ActorRecord)
 }
 
+/** Whether the manager has this attempt as the open one of its task. */
+export function isOpenAttempt(manager: Disk, { taskId, attempt }: AttemptKey): boolean {
+  const record = recordOf(manager, `task/${taskId}`)
+  if (record?.snapshot.status !== 'active') return false
+  const isPending = typeof record.snapshot.value === 'object' && 'Pending' in record.snapshot.value
+  return !isPending && (record.snapshot.context as TaskContext).attempt === attempt
+}
+
 /** A client was shown a task: its record is at least as new. */
 export function checkShown(world: World, manager: Disk, view: TaskView): void {
   const record = recordOf(manager, `task/${view.id}`)
@@ -33,16 +41,16 @@ export function checkDesired(world: World, manager: Disk, { taskId, attempt }: D
 
 /** A worker was told that an end is stored: the task has no such attempt open any more. */
 export function checkAcknowledged(world: World, manager: Disk, { taskId, attempt }: AttemptKey): void {
-  const record = recordOf(manager, `task/${taskId}`)
-  const context = record?.snapshot.context as TaskContext | undefined
-  const isPending = typeof record?.snapshot.value === 'object' && 'Pending' in record.snapshot.value
-  if (record?.snapshot.status !== 'active' || isPending || (context?.attempt ?? 0) > attempt) return
+  if (!isOpenAttempt(manager, { taskId, attempt })) return
   world.violated(promise, `the end of ${taskId}.${attempt} was acknowledged, and is not stored`)
 }
 
 /** A manager was told of an attempt: its worker has stored as much, or removed it since. */
 export function checkReported(world: World, worker: Disk, status: AttemptStatus): void {
-  const context = recordOf(worker, `attempt/${attemptName(status)}`)?.snapshot.context as AttemptContext | undefined
+  const key = `attempt/${attemptName(status)}`
+  // What it had reported may come late, when its record was damaged and begun anew.
+  if (worker.damaged.has(key)) return
+  const context = recordOf(worker, key)?.snapshot.context as AttemptContext | undefined
   if (context === undefined ? status.end !== undefined : context.seq >= status.seq) return
   world.violated(
     promise,

@@ -47,7 +47,7 @@ function faultOfOutcome(task: Case): string | undefined {
     case 'succeeded':
       return told.exitCode === 0 && script.exitCode === 0 ? undefined : 'it was not to succeed'
     case 'exit':
-      if (script.exitCode === told.exitCode) return undefined
+      if (script.exitCode === told.exitCode || deed?.isMeddledWith) return undefined
       return deed?.signalled && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its script ends otherwise'
     case 'stopped':
       return ledger.stopsSent.has(taskId) ? undefined : 'nobody stopped it'
@@ -56,11 +56,13 @@ function faultOfOutcome(task: Case): string | undefined {
     case 'unplaceable':
       return spec.waitTimeoutMs === undefined ? 'it could have waited' : undefined
     case 'lost':
+      if (deed?.isLost || ledger.damaged.has(attemptName({ taskId, attempt: told.attempt }))) return undefined
       return events.some(({ event }) => event.type === 'NodeUnreachable')
         ? undefined
         : 'its node was never out of reach'
     case 'start':
       if (script.failingStarts >= told.attempt) return undefined
+      if (ledger.damaged.has(attemptName({ taskId, attempt: told.attempt }))) return undefined
       // Its worker may have been alone for too long before it could start it.
       return deed === undefined && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its start was not to fail'
     default:
@@ -69,8 +71,8 @@ function faultOfOutcome(task: Case): string | undefined {
 }
 
 /**
- * A worker may say that an attempt is lost only if nothing of it exists: here nothing is ever taken away, so that goes
- * only for one that was stopped before it was started.
+ * A worker may say that an attempt is lost only if nothing of it exists: its engine lost it, its record was damaged
+ * and nothing is left of it, or it was stopped before it was started.
  */
 export function checkLosses(world: World, ledger: Ledger, log: ReadonlyMap<string, readonly TaskEvent[]>): void {
   for (const events of log.values()) {
@@ -80,6 +82,10 @@ export function checkLosses(world: World, ledger: Ledger, log: ReadonlyMap<strin
       if (message === undefined) world.sometimes('a task was given up as lost')
       else if (!ledger.deeds.has(attemptName({ taskId, attempt })))
         world.sometimes('an attempt was lost before it began')
+      else if (ledger.deeds.get(attemptName({ taskId, attempt }))?.isLost)
+        world.sometimes('what an engine had lost was called lost')
+      else if (ledger.damaged.has(attemptName({ taskId, attempt })))
+        world.sometimes('what was left of a damaged record was called lost')
       else world.violated('what exists is not called lost', `${taskId}.${attempt}: ${message}`)
     }
   }
