@@ -34,7 +34,6 @@ export const TaskId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
 export const TaskIdPrefix = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
 /** Made by the worker; becomes part of keys and labels, and so is as plain as a node's name. */
 export const NodeId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' })
-const Label = Type.String({ pattern: '^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$' })
 const Labels = Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), {
   maxProperties: modelLimits.labelsMax,
 })
@@ -333,4 +332,4 @@ export const reservationOf = (spec: Pick<TaskSpec, 'cpus' | 'memoryBytes'>): Res
   memoryBytes: spec.memoryBytes ?? defaultReservation.memoryBytes,
 })
 
-export { Label, Labels }
+export { Labels }

@@ -3,16 +3,7 @@
  * state comes up, resent until acknowledged. Facts are past participles, requests are imperative.
  */
 import { type Static, Type } from 'typebox'
-import {
-  AttemptKey,
-  AttemptStatus,
-  DriverState,
-  NodeId,
-  NodeRegistration,
-  Resources,
-  TaskId,
-  TaskSpec,
-} from '../model.ts'
+import { AttemptKey, AttemptStatus, DriverState, NodeRegistration, TaskId, TaskSpec } from '../model.ts'
 
 const Epoch = Type.Integer({ minimum: 0 })
 const Seq = Type.Integer({ minimum: 0 })
@@ -151,4 +142,3 @@ export type ManagerMessages = Messages<typeof managerMessages>
 export type WorkerMessage = WorkerMessages[keyof WorkerMessages]
 /** Any message that a manager sends to a worker. */
 export type ManagerMessage = ManagerMessages[keyof ManagerMessages]
-export { NodeId, Resources }

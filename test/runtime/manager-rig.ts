@@ -18,7 +18,7 @@ import { ManualClock } from './manager-clock.ts'
 import { Disk } from './manager-disk.ts'
 import { ScriptedWorker, token, url, type WorkerTraits } from './manager-worker.ts'
 
-export { token, url } from './manager-worker.ts'
+export { token } from './manager-worker.ts'
 
 const listen = '127.0.0.1:4747'
 export const heartbeatMs = 1_000
