@@ -17,7 +17,7 @@ import type { Retries } from './retries.ts'
 import { Slots } from './slots.ts'
 
 export const attemptLimits = {
-  /** Starts under way at once, for each driver: past it a machine only gets slower (FACTS: 4 to 8 containers). */
+  /** Starts under way at once, for each driver: past it a machine only gets slower (4 to 8 containers, by measurement). */
   concurrentStartsMax: 6,
 } as const
 
