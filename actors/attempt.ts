@@ -10,6 +10,7 @@
  * what still runs. What is reported is derived: `statusOf`.
  */
 import { assign, setup } from 'xstate'
+import { endOf } from './end.ts'
 import type { Health, HealthCheck } from './health.ts'
 import type { AttemptEnd, AttemptKey, AttemptStatus, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
@@ -90,19 +91,6 @@ export interface AttemptInput {
 }
 
 type EndEvent = Extract<AttemptEvent, { type: 'Exited' | 'StartFailed' | 'Lost' }>
-
-function endOf(event: EndEvent): AttemptEnd {
-  switch (event.type) {
-    case 'Exited': {
-      const { exitCode, signal, oomKilled } = event
-      return { kind: 'exited', exitCode, ...(signal ? { signal } : {}), ...(oomKilled ? { oomKilled } : {}) }
-    }
-    case 'StartFailed':
-      return { kind: 'startFailed', code: event.code, message: event.message, retryable: event.retryable }
-    case 'Lost':
-      return { kind: 'lost', message: event.message }
-  }
-}
 
 const neverStarted: AttemptEnd = {
   kind: 'startFailed',

@@ -1,4 +1,6 @@
 /** What a task knows and is told: its context, its events, and how the one follows from the other. `task.ts` is the table. */
+
+import { endOf } from './end.ts'
 import type { Health } from './health.ts'
 import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
@@ -115,19 +117,6 @@ export interface TaskInput {
 }
 
 type EndEvent = Extract<TaskEvent, { type: 'Exited' | 'StartFailed' | 'Lost' }>
-
-function endOf(event: EndEvent): AttemptEnd {
-  switch (event.type) {
-    case 'Exited': {
-      const { exitCode, signal, oomKilled } = event
-      return { kind: 'exited', exitCode, ...(signal ? { signal } : {}), ...(oomKilled ? { oomKilled } : {}) }
-    }
-    case 'StartFailed':
-      return { kind: 'startFailed', code: event.code, message: event.message, retryable: event.retryable }
-    case 'Lost':
-      return { kind: 'lost', message: event.message ?? 'its node was unreachable for too long' }
-  }
-}
 
 /** What the end in the event means for the task. */
 export const verdictOf = (context: TaskContext, event: TaskEvent): Verdict =>
