@@ -25,6 +25,8 @@ interface Start {
   readonly controller: AbortController
   /** The driver has been asked; from here on it alone says what came of it. */
   handedOver: boolean
+  /** What is left of it is removed once the driver has answered. */
+  removeAfter: boolean
 }
 
 export interface AttemptsOptions {
@@ -82,7 +84,7 @@ export class Attempts {
     const name = attemptName(key)
     const actor = this.get(key)
     if (actor === undefined || contextOf(actor).startedAtMs !== undefined || this.#starts.has(name)) return
-    const start: Start = { controller: new AbortController(), handedOver: false }
+    const start: Start = { controller: new AbortController(), handedOver: false, removeAfter: false }
     this.#starts.set(name, start)
     const driverName = contextOf(actor).driver
     this.#slotsOf(driverName).run(async () => {
@@ -106,10 +108,19 @@ export class Attempts {
     void this.#stop(key)
   }
 
+  /**
+   * Removes what is left of it. It may have ended while the driver is still busy with a start that would only have adopted it:
+   * that one must be over first, or it finds nothing any more and starts it a second time.
+   */
   remove(key: AttemptKey): void {
-    const actor = this.get(key)
-    if (actor === undefined) return
-    this.#options.removals.remove(contextOf(actor).driver, key, () => this.tell(key, { type: 'Removed' }))
+    const start = this.#starts.get(attemptName(key))
+    start?.controller.abort()
+    if (start?.handedOver) {
+      start.removeAfter = true
+      return
+    }
+    this.#starts.delete(attemptName(key))
+    this.#remove(key)
   }
 
   /** Nothing more is asked of a driver. What runs goes on running, and what is being started is adopted next time. */
@@ -148,7 +159,15 @@ export class Attempts {
     const name = attemptName(key)
     if (this.#starts.get(name) !== start) return
     this.#starts.delete(name)
-    if (start.controller.signal.aborted && !this.#closed) void this.#stop(key)
+    if (this.#closed) return
+    if (start.removeAfter) this.#remove(key)
+    else if (start.controller.signal.aborted) void this.#stop(key)
+  }
+
+  #remove(key: AttemptKey): void {
+    const actor = this.get(key)
+    if (actor === undefined) return
+    this.#options.removals.remove(contextOf(actor).driver, key, () => this.tell(key, { type: 'Removed' }))
   }
 
   async #stop(key: AttemptKey): Promise<void> {

@@ -14,6 +14,8 @@ export async function restartMs(world: FaultWorld, times: number, more: Partial<
     const spec = { restart: { policy: 'on-failure' as const }, ...more }
     const id = await world.submit(`${more.driver ?? 'process'}${at}`, { seconds: 'told', spec })
     await world.ear.until(id, ({ state }) => state === 'Running')
+    // The engine calls a container started before its command is there to be found.
+    await until('the task to begin', async () => ((await world.linesOf(id)).length > 0 ? true : undefined))
     // Those of a container are processes of this machine too; its init is one of them.
     const pids = await world.processesOf(id)
     const begunMs = performance.now()

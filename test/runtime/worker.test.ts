@@ -77,6 +77,27 @@ describe('the life of an attempt', () => {
     await life.worker.stop()
   })
 
+  test('an end that overtakes the answer to its start is not removed before that answer', async () => {
+    const stage = await Stage.open()
+    const life = stage.begin()
+    await stage.connected(life)
+    stage.world.held = true
+    stage.world.deaf = true
+    stage.manager.want(a)
+    await until('its start is on its way', () => stage.world.letThrough.length === 1)
+    stage.world.things.set('task-a.1', { exitCode: 0 })
+    stage.world.say(a, stage.world.tell.bind(stage.world))
+    await until('its end is reported', () => stage.manager.status(a)?.end !== undefined)
+    stage.manager.unwant(a)
+    await settle()
+    for (const letThrough of stage.world.letThrough) letThrough()
+    await until('it is removed', () => stage.world.removed.includes('task-a.1'))
+    await settle()
+    expect(stage.world.things.size).toBe(0)
+    expect(stage.world.begun.size).toBe(0)
+    await life.worker.stop()
+  })
+
   test('stop before run never starts it, and is reported', async () => {
     const stage = await Stage.open()
     const life = stage.begin()

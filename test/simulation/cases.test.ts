@@ -19,6 +19,11 @@ const cases: readonly { seed: number; scene?: Scene; was: string }[] = [
     scene: whole,
     was: 'a stop that came just before its task was taken for one too late, and the task ran on',
   },
+  {
+    seed: 1303,
+    scene: whole,
+    was: 'what was left of an attempt was removed while its start was on the way, which then started it again',
+  },
 ]
 
 describe('what was broken once stays whole', () => {
