@@ -288,6 +288,8 @@ export const TaskEvent = Type.Object({
   from: Type.String(),
   to: Type.String(),
   attempt: Type.Integer({ minimum: 0 }),
+  /** The name of the node that the task was on after it; absent before the first placement. */
+  node: Type.Optional(Type.String()),
 })
 export type TaskEvent = Static<typeof TaskEvent>
 

@@ -6,6 +6,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import {
   AttemptSummary,
+  Labels,
   modelLimits,
   NodeId,
   NodeView,
@@ -15,6 +16,7 @@ import {
   TaskIdPrefix,
   TaskSpec,
   TaskView,
+  taskStates,
 } from '../model.ts'
 import { OutputChunk } from './session.ts'
 
@@ -34,7 +36,54 @@ export const clientLimits = {
   pageItemsMax: 500,
   /** Bytes of output in flight to one client per log stream. */
   logCreditBytes: 256 * 1_024,
+  /** Ids in one filter. */
+  filterIdsMax: 500,
+  /** Nodes, or drivers, in one filter. */
+  filterValuesMax: 64,
+  /** Bytes of one page of a snapshot or of what was missed, roughly: one item more may be in it. */
+  streamPageBytes: 256 * 1_024,
+  /** Bytes that a manager holds for one connection on account of its subscriptions, whatever that does not read. */
+  streamHeldBytesMax: 2 * 1_024 * 1_024,
+  /** Commits that a subscriber of `events` may be behind; past it comes a `Reset`. */
+  behindCommitsMax: 65_536,
+  /** Ended tasks in a snapshot whose filter names no ids: the newest. */
+  snapshotFinalMax: 500,
+  /** Transitions in a snapshot whose filter names no ids: the newest. */
+  snapshotEventsMax: 500,
+  /** How often a subscription that has heard nothing gets a `Mark`, in milliseconds. */
+  markMs: 5_000,
+  /** How long a connection whose subscriptions wait for it may read nothing before it is closed, in milliseconds. */
+  stalledMs: 30_000,
 } as const
+
+/**
+ * Which tasks are meant: those that fit every field, and all of them where there is none. A field that is not known here
+ * is refused, for left out it would let through what was not asked for.
+ */
+export const TaskFilter = Type.Object(
+  {
+    /** Ids or clear beginnings of ids. */
+    ids: Type.Optional(Type.Array(TaskIdPrefix, { maxItems: clientLimits.filterIdsMax })),
+    /** Each with this very value. */
+    labels: Type.Optional(Labels),
+    /** Any of these. */
+    states: Type.Optional(Type.Array(Type.Enum([...taskStates]), { minItems: 1, maxItems: taskStates.length })),
+    /** On, or last on, any of these: by name or id. */
+    nodes: Type.Optional(Type.Array(NodeId, { minItems: 1, maxItems: clientLimits.filterValuesMax })),
+    drivers: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 63 }), { minItems: 1, maxItems: clientLimits.filterValuesMax }),
+    ),
+    /** The very name. */
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: modelLimits.nameCharsMax })),
+  },
+  { additionalProperties: false },
+)
+export type TaskFilter = Static<typeof TaskFilter>
+
+export const topics = ['tasks', 'events', 'nodes', 'logs'] as const
+export type Topic = (typeof topics)[number]
+/** Set on all messages but the last that tell of one revision: the subscriber's position moves with the last. */
+const More = Type.Optional(Type.Boolean())
 
 /** Client → manager. */
 export const clientMessages = {
@@ -56,13 +105,14 @@ export const clientMessages = {
     graceMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
   }),
   /**
-   * Reply: `Tasks`. `ids` are prefixes, each must be clear; otherwise a page in order of id, after `after`, of what is
-   * live and the last 50 that ended (`recent`, the default), or of everything (`all`).
+   * Reply: `Tasks`, a page in order of id, after `after`, of what fits the filter: of what is live and the last 50 that
+   * ended (`recent`, the default), or of everything (`all`). With `filter.ids`, each of which must be clear, those in
+   * the order in which they were named, without pages.
    */
   QueryTasks: Type.Object({
     type: Type.Literal('QueryTasks'),
     req: Req,
-    ids: Type.Optional(Type.Array(TaskIdPrefix, { maxItems: 500 })),
+    filter: Type.Optional(TaskFilter),
     scope: Type.Optional(Type.Union([Type.Literal('recent'), Type.Literal('all')])),
     after: Type.Optional(TaskId),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: clientLimits.pageItemsMax })),
@@ -92,14 +142,15 @@ export const clientMessages = {
   /** Reply: `Explanation`. */
   ExplainTask: Type.Object({ type: Type.Literal('ExplainTask'), req: Req, taskId: TaskIdPrefix }),
   /**
-   * Replies: `Snapshot` (or `Reset` and `Snapshot`), then `Delta`s until `Unsubscribe`. Topic `tasks`: the newest state.
-   * Topic `events`: every transition in order; its snapshot is the task's recorded history.
+   * Replies: a `Snapshot` in one page or several, or what was missed; then `Delta`s, `Removed`s and `Mark`s until
+   * `Unsubscribe`. Topic `tasks`: the newest state of each. Topic `events`: every transition in order. Topic `nodes`: the
+   * newest state of each. Topic `logs`: the output of one task, followed as `ReadLogs` does.
    */
   Subscribe: Type.Object({
     type: Type.Literal('Subscribe'),
     req: Req,
-    topic: Type.Union([Type.Literal('tasks'), Type.Literal('events')]),
-    filter: Type.Object({ taskId: TaskIdPrefix }),
+    topic: Type.Enum([...topics]),
+    filter: Type.Optional(TaskFilter),
     from: From,
   }),
   /** Ends a subscription or a log stream by the `req` that began it. Nothing of it is sent after the reply `Ok`. */
@@ -174,22 +225,38 @@ export const clientReplies = {
     /** When the next timer of the task is due, and which. */
     timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: Type.Number() })),
   }),
+  /** A page of what is; with `more`, another follows. Which of the lists is there follows from the topic. */
   Snapshot: Type.Object({
     type: Type.Literal('Snapshot'),
     req: Req,
     logId: Type.String(),
     revision: Revision,
+    more: More,
     tasks: Type.Optional(Type.Array(TaskView)),
     events: Type.Optional(Type.Array(TaskEvent)),
+    nodes: Type.Optional(Type.Array(NodeView)),
   }),
-  /** One committed revision; `revision` grows strictly within a subscription. */
+  /** What one commit did to one task or node; revisions never fall within a subscription, and repeat only after `more`. */
   Delta: Type.Object({
     type: Type.Literal('Delta'),
     req: Req,
     revision: Revision,
+    more: More,
     task: Type.Optional(TaskView),
     events: Type.Optional(Type.Array(TaskEvent)),
+    node: Type.Optional(NodeView),
   }),
+  /** A task or node is not among what is followed any more: it does not fit the filter now, or it is gone altogether. */
+  Removed: Type.Object({
+    type: Type.Literal('Removed'),
+    req: Req,
+    revision: Revision,
+    more: More,
+    id: Type.String(),
+    why: Type.Union([Type.Literal('unfit'), Type.Literal('gone')]),
+  }),
+  /** Everything up to this revision was told: a position that an idle subscriber can resume from. */
+  Mark: Type.Object({ type: Type.Literal('Mark'), req: Req, revision: Revision }),
   /** How far a start is, for people: to subscribers of the topic `events`, live only, outside the order of revisions. */
   Progress: Type.Object({
     type: Type.Literal('Progress'),
@@ -198,7 +265,7 @@ export const clientReplies = {
     attempt: Type.Integer({ minimum: 1 }),
     text: Type.String(),
   }),
-  /** The position asked for cannot be resumed from; a fresh Snapshot follows. */
+  /** It cannot go on from where the subscriber stands; a fresh Snapshot follows. */
   Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),
   Output: Type.Object({ type: Type.Literal('Output'), req: Req, chunks: Type.Array(OutputChunk) }),
   OutputEnded: Type.Object({ type: Type.Literal('OutputEnded'), req: Req, error: Type.Optional(Type.String()) }),

@@ -10,6 +10,7 @@ import {
   type ClientReplies,
   type ClientReply,
   clientLimits,
+  type TaskFilter,
 } from '../../actors/protocol/client.ts'
 import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import type { Connection, Transport } from '../../transport/transport.ts'
@@ -38,6 +39,8 @@ export interface ClientOptions {
 export interface Query {
   /** Ids or clear beginnings of ids, at most 500. */
   readonly ids?: readonly string[]
+  /** Only tasks that fit all of this. */
+  readonly filter?: TaskFilter
   /** `recent` (default): what is live and the last 50 that ended. `all`: in order of id. */
   readonly scope?: 'recent' | 'all'
   /** Only ids after this one: the `next` of the page before. */
@@ -47,9 +50,12 @@ export interface Query {
 }
 
 export interface SubscribeOptions {
-  /** `tasks`: the newest state. `events`: every transition. */
-  readonly topic: 'tasks' | 'events'
-  readonly taskId: string
+  /** `tasks`: the newest state of each. `events`: every transition. `nodes`: the newest state of each node. */
+  readonly topic: 'tasks' | 'events' | 'nodes'
+  /** Only this task. */
+  readonly taskId?: string
+  /** Only tasks that fit all of this; of topic `nodes` only `nodes` may be in it. Default: everything. */
+  readonly filter?: TaskFilter
   readonly from: 'now' | 'snapshot' | LogPosition
 }
 
@@ -138,8 +144,9 @@ export class Client {
 
   /** One page of tasks; `next` in it is the `after` of the page that follows. */
   async query(query: Query = {}): Promise<ClientReplies['Tasks']> {
-    const { ids, ...rest } = query
-    const body: Body<'QueryTasks'> = { type: 'QueryTasks', ...rest, ...(ids ? { ids: [...ids] } : {}) }
+    const { ids, filter, ...rest } = query
+    const merged: TaskFilter = { ...filter, ...(ids ? { ids: [...ids] } : {}) }
+    const body: Body<'QueryTasks'> = { type: 'QueryTasks', ...rest, filter: merged }
     return this.#request(body, { reply: 'Tasks', what: 'the list of tasks', changes: false })
   }
 
@@ -183,7 +190,7 @@ export class Client {
 
   /** Hears of a task until closed. A refusal or a lost connection comes through `onEnd`. */
   subscribe(options: SubscribeOptions, handlers: SubscriptionHandlers): Subscription {
-    const { topic, taskId, from } = options
+    const { topic, taskId, filter, from } = options
     const req = this.#nextReq()
     const cancel = () => this.#cancelStream(req)
     const subscription = new Subscription(handlers, typeof from === 'object' ? from : undefined, cancel)
@@ -191,7 +198,7 @@ export class Client {
       type: 'Subscribe',
       req,
       topic,
-      filter: { taskId },
+      filter: { ...filter, ...(taskId === undefined ? {} : { ids: [taskId] }) },
       from: typeof from === 'object' ? { ...from } : from,
     })
     return subscription
@@ -292,6 +299,8 @@ export class Client {
         return
       case 'Snapshot':
       case 'Delta':
+      case 'Removed':
+      case 'Mark':
       case 'Reset':
       case 'Progress':
         this.#subscriptions.get(reply.req)?.take(reply, this.welcome.logId)

@@ -11,6 +11,10 @@ export interface LogPosition {
 export interface SubscriptionHandlers {
   onSnapshot?(snapshot: ClientReplies['Snapshot']): void
   onDelta?(delta: ClientReplies['Delta']): void
+  /** A task or node that fitted the filter does not any more, or is gone. */
+  onRemoved?(removed: ClientReplies['Removed']): void
+  /** Nothing happened up to the new position. */
+  onMark?(mark: ClientReplies['Mark']): void
   /** The position asked for cannot be resumed from; a fresh snapshot follows. */
   onReset?(reason: string): void
   /** How far a start is, for people; only of the topic `events`, and only while it happens. */
@@ -18,6 +22,9 @@ export interface SubscriptionHandlers {
   /** It was refused, or the connection is gone. Called at most once, and never after `close()`. */
   onEnd?(error: TroupeError): void
 }
+
+/** What a manager says to a subscription. */
+export type SubscriptionMessage = ClientReplies['Snapshot' | 'Delta' | 'Removed' | 'Mark' | 'Reset' | 'Progress']
 
 export class Subscription {
   readonly #handlers: SubscriptionHandlers
@@ -32,28 +39,29 @@ export class Subscription {
     this.#cancel = cancel
   }
 
-  /** The newest place seen. Undefined before the first snapshot. */
+  /** The newest place seen, all of it; undefined before the first snapshot was whole. */
   get position(): LogPosition | undefined {
     return this.#position
   }
 
-  take(
-    message: ClientReplies['Snapshot'] | ClientReplies['Delta'] | ClientReplies['Reset'] | ClientReplies['Progress'],
-    logId: string,
-  ): void {
+  take(message: SubscriptionMessage, logId: string): void {
     if (!this.#open) return
     if (message.type === 'Snapshot') {
-      this.#position = { logId: message.logId, revision: message.revision }
+      if (!message.more) this.#position = { logId: message.logId, revision: message.revision }
       this.#handlers.onSnapshot?.(message)
     } else if (message.type === 'Reset') {
       this.#position = undefined
       this.#handlers.onReset?.(message.reason)
     } else if (message.type === 'Progress') {
       this.#handlers.onProgress?.(message.text)
+    } else if (message.type === 'Mark') {
+      this.#position = { logId, revision: message.revision }
+      this.#handlers.onMark?.(message)
     } else if (this.#position?.logId !== logId || message.revision > this.#position.revision) {
       // Else it is a resumed stream that begins with what was seen just before the cut.
-      this.#position = { logId, revision: message.revision }
-      this.#handlers.onDelta?.(message)
+      if (!message.more) this.#position = { logId, revision: message.revision }
+      if (message.type === 'Delta') this.#handlers.onDelta?.(message)
+      else this.#handlers.onRemoved?.(message)
     }
   }
 

@@ -236,9 +236,10 @@ export class ClientSession {
     }
   }
 
-  async #query({ req, ids, scope, after, limit }: ClientMessages['QueryTasks']): Promise<void> {
+  async #query({ req, filter, scope, after, limit }: ClientMessages['QueryTasks']): Promise<void> {
     const { tasks, journal } = this.#parts
     const revision = journal.revision
+    const ids = filter?.ids
     if (ids !== undefined) {
       const items: TaskView[] = []
       for (const id of ids) items.push(await tasks.view(await tasks.resolve(id)))
@@ -278,7 +279,11 @@ export class ClientSession {
 
   async #subscribe(stream: Stream, { req, topic, filter, from }: ClientMessages['Subscribe']): Promise<void> {
     const { tasks, history, subscriptions, journal, logId } = this.#parts
-    const taskId = await tasks.resolve(filter.taskId)
+    const [id, other] = filter?.ids ?? []
+    if (id === undefined || other !== undefined || (topic !== 'tasks' && topic !== 'events')) {
+      throw new TroupeError('Invalid', 'this manager follows one task at a time; name its id')
+    }
+    const taskId = await tasks.resolve(id)
     if (stream.closed) return
     const revision = journal.revision
     const send = (reply: ClientReply) => this.#channel.send(reply)

@@ -217,7 +217,7 @@ export class FakeManager {
         return { type: 'Submitted', req, existing, task: this.tasks.get(message.taskId) as TaskView }
       }
       case 'QueryTasks':
-        return this.#query(message.req, message.ids)
+        return this.#query(message.req, message.filter?.ids)
       case 'QueryNodes':
         return { type: 'Nodes', req, revision: this.revision, items: this.nodes }
       case 'DrainNode':
@@ -288,8 +288,9 @@ export class FakeManager {
 
   #subscribe(message: Extract<ClientMessage, { type: 'Subscribe' }>, session: Session): ClientReply | 'silence' {
     const { req, topic, from } = message
-    const task = this.#find(message.filter.taskId)
-    if (!task) return notFound(req, message.filter.taskId)
+    const [id = ''] = message.filter?.ids ?? []
+    const task = this.#find(id)
+    if (!task || topic === 'nodes' || topic === 'logs') return notFound(req, id)
     session.subscriptions.set(req, { topic, taskId: task.id })
     const events = this.events.filter(({ taskId }) => taskId === task.id)
     if (typeof from === 'object' && from.logId === this.logId) {

@@ -198,7 +198,7 @@ const subscribe = (req: number, taskId: string, from: unknown = 'snapshot') => (
   type: 'Subscribe',
   req,
   topic: 'events',
-  filter: { taskId },
+  filter: { ids: [taskId] },
   from,
 })
 
