@@ -14,6 +14,7 @@ import type { Driver } from './drivers/driver.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
 import type { Logger } from './logger.ts'
+import { parseOrigin } from './manager/admission.ts'
 import { ManagerHost } from './manager/manager.ts'
 import type {
   ManagerOptions,
@@ -66,12 +67,21 @@ function checkListen({ listen, insecure }: ManagerOptions): void {
   throw new TroupeError('Invalid', message)
 }
 
+function checkOrigins({ allowOrigins = [] }: ManagerOptions): readonly string[] {
+  try {
+    return allowOrigins.map(parseOrigin)
+  } catch (error) {
+    throw error instanceof RangeError ? new TroupeError('Invalid', error.message, { cause: error }) : error
+  }
+}
+
 interface Ways {
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
 }
 
 async function openManagerHost(options: ManagerOptions, more: Ways): Promise<OpenedManager & { token: string }> {
   checkListen(options)
+  const allowOrigins = checkOrigins(options)
   const { listen, dataDir, logger } = options
   const scheduler = options.scheduler ?? 'round-robin'
   if (scheduler !== 'round-robin') {
@@ -85,6 +95,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     storage,
     transports: [{ transport: websocket, listen }, ...more.transports],
     token,
+    allowOrigins,
     version,
     clock: systemClock,
     random: systemRandom,

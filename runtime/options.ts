@@ -16,6 +16,8 @@ export interface ManagerOptions {
   readonly token?: string
   /** The folder was restored from a backup or a copy: take over from whoever has gone on from it. Default false. */
   readonly newTerm?: boolean
+  /** Origins of pages that may connect from a browser, such as `https://app.example`. Default: none but its own address. */
+  readonly allowOrigins?: readonly string[]
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
   readonly logger: Logger

@@ -2,6 +2,7 @@
 import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
 import { modelLimits } from '../../actors/model.ts'
+import { parseOrigin } from '../manager/admission.ts'
 import type { StorageKind } from '../options.ts'
 import { defaultAddress, defaultDataDir } from './address.ts'
 import { collect, parseCpus, parsePairs, parsing } from './command.ts'
@@ -20,6 +21,7 @@ export interface ManagerFlags extends StoreFlags {
   readonly scheduler: string
   readonly insecure?: boolean
   readonly newTerm?: boolean
+  readonly allowOrigin?: readonly string[]
 }
 
 export interface OfferFlags {
@@ -49,6 +51,12 @@ export const withManagerFlags = (command: Command): Command =>
       'what clients and workers must show (env TROUPE_TOKEN, default: random, kept in <data-dir>/token)',
     )
     .option('--new-term', 'take over with a restored data folder, once its former manager is gone for good')
+    .addOption(
+      new Option(
+        '--allow-origin <origin>',
+        'pages that may connect from a browser, such as https://app.example; may be repeated',
+      ).argParser((text: string, before?: string[]) => collect(parsing(parseOrigin)(text), before)),
+    )
     .option('--insecure', 'allow --listen beyond this machine without TLS')
     .addOption(new Option('--scheduler <name>', 'how a node is picked').choices(['round-robin']).default('round-robin'))
 

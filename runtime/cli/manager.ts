@@ -32,5 +32,6 @@ export function managerOptionsOf({ io }: Cli, flags: ManagerFlags) {
     ...(token === undefined ? {} : { token }),
     insecure,
     ...(flags.newTerm === true ? { newTerm: true } : {}),
+    ...(flags.allowOrigin === undefined ? {} : { allowOrigins: flags.allowOrigin }),
   }
 }

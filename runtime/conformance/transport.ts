@@ -47,18 +47,30 @@ export interface ConformanceTools {
 type Define = (name: string, body: (stage: Stage) => Promise<void>) => void
 type Expect = ConformanceTools['expect']
 
+export interface TransportSubject {
+  readonly open: () => TransportWorld | Promise<TransportWorld>
+  /** What the technology below may be unable to do for the dialling end. Default: it can. */
+  readonly supports?: {
+    /** A dialled end that has paused stops its sender; without it, it only holds what comes. */
+    readonly stopsReading?: boolean
+    /** A dial that was refused is told why; without it, it is `unreachable`. */
+    readonly tellsRefusal?: boolean
+  }
+}
+
 /** Defines the suite's tests with `tools.test`. They may run one after the other or at once. */
-export function transportConformance(
-  tools: ConformanceTools,
-  { open }: { readonly open: () => TransportWorld | Promise<TransportWorld> },
-): void {
+export function transportConformance(tools: ConformanceTools, { open, supports = {} }: TransportSubject): void {
   const define: Define = (name, body) => tools.test(name, async () => withStage(await open(), body))
-  for (const protocol of [msgpack, json]) frames(define, tools.expect, protocol)
-  bounds(define, tools.expect)
+  for (const protocol of [msgpack, json]) {
+    frames(define, tools.expect, protocol)
+    bounds(define, tools.expect, protocol)
+  }
   ends(define, tools.expect)
   pressure(define, tools.expect)
+  if (supports.stopsReading !== false) slowDialler(define, tools.expect)
   holding(define, tools.expect)
   dials(define, tools.expect)
+  refusals(define, tools.expect, supports.tellsRefusal !== false)
   listeners(define, tools.expect)
 }
 
@@ -102,19 +114,19 @@ function frames(define: Define, expect: Expect, protocol: string): void {
   })
 }
 
-function bounds(define: Define, expect: Expect): void {
+function bounds(define: Define, expect: Expect, protocol: string): void {
   const tooMuch = { text: 'x'.repeat(stageLimits.frameBytesMax) }
 
-  define('a frame over the limit is refused to its sender, and the connection goes on', async (stage) => {
-    const { dialled, accepted } = await stage.join()
+  define(`${protocol}: a frame over the limit is refused to its sender, and the connection goes on`, async (stage) => {
+    const { dialled, accepted } = await stage.join({ protocol })
     expect((await failure(() => dialled.connection.send(tooMuch))).code).toBe('too-large')
     expect(dialled.connection.send('after')).toBe(true)
     await eventually('the next has come', () => accepted.frames.length > 0)
     expect(accepted.frames).toEqual(['after'])
   })
 
-  define('what is no frame is refused to its sender, and the connection goes on', async (stage) => {
-    const { dialled, accepted } = await stage.join()
+  define(`${protocol}: what is no frame is refused to its sender, and the connection goes on`, async (stage) => {
+    const { dialled, accepted } = await stage.join({ protocol })
     const circle: unknown[] = []
     circle.push(circle)
     for (const wrong of [new Date(), new Map(), 1n, () => 1, { at: Number.NaN }, circle, Symbol('no')]) {
@@ -125,25 +137,28 @@ function bounds(define: Define, expect: Expect): void {
     expect(accepted.frames).toEqual(['after'])
   })
 
-  define('a frame over the limit of its receiver closes the connection with 1009', async (stage) => {
-    const { dialled, accepted } = await stage.join({ dialler: { frameBytesMax: 8 * 1_024 * 1_024 } })
+  define(`${protocol}: a frame over the limit of its receiver closes the connection with 1009`, async (stage) => {
+    const { dialled, accepted } = await stage.join({ protocol, dialler: { frameBytesMax: 8 * 1_024 * 1_024 } })
     dialled.connection.send(tooMuch)
     expect((await closed(accepted)).code).toBe(1009)
     expect((await closed(dialled)).code).toBe(1009)
     expect(accepted.frames).toEqual([])
   })
 
-  define('a frame nested too deep for its receiver closes the connection with 4000 and says so', async (stage) => {
-    const { dialled, accepted } = await stage.join({ dialler: { frameDepthMax: 100 } })
-    dialled.connection.send([[[[[[[['as deep as may be']]]]]]]])
-    await eventually('the first has come', () => accepted.frames.length === 1)
-    dialled.connection.send([[[[[[[[['too deep']]]]]]]]])
-    expect((await closed(accepted)).code).toBe(4000)
-    const told = await closed(dialled)
-    expect(told.code).toBe(4000)
-    expect(told.reason).toContain('more than 8 deep')
-    expect(accepted.frames.length).toBe(1)
-  })
+  define(
+    `${protocol}: a frame nested too deep for its receiver closes the connection with 4000 and says so`,
+    async (stage) => {
+      const { dialled, accepted } = await stage.join({ protocol, dialler: { frameDepthMax: 100 } })
+      dialled.connection.send([[[[[[[['as deep as may be']]]]]]]])
+      await eventually('the first has come', () => accepted.frames.length === 1)
+      dialled.connection.send([[[[[[[[['too deep']]]]]]]]])
+      expect((await closed(accepted)).code).toBe(4000)
+      const told = await closed(dialled)
+      expect(told.code).toBe(4000)
+      expect(told.reason).toContain('more than 8 deep')
+      expect(accepted.frames.length).toBe(1)
+    },
+  )
 }
 
 function ends(define: Define, expect: Expect): void {
@@ -228,7 +243,9 @@ function pressure(define: Define, expect: Expect): void {
     )
     expect(dialled.connection.bufferedBytes).toBeLessThanOrEqual(stageLimits.sendBufferBytesHigh)
   })
+}
 
+function slowDialler(define: Define, expect: Expect): void {
   define('a reader that stays too slow is closed with 4005', async (stage) => {
     const limits = { sendBufferBytesMax: 1_024 * 1_024 }
     const { dialled, accepted } = await stage.join({ listener: limits })
@@ -306,25 +323,6 @@ function dials(define: Define, expect: Expect): void {
     expect(told.message).toContain('troupe.v9.xml')
   })
 
-  define('the listener may refuse, and its sentence reaches the dialler', async (stage) => {
-    const seen: string[] = []
-    const { listener, accepted } = await stage.listen({
-      admit: ({ peer }) => {
-        seen.push(peer)
-        return seen.length === 1 ? { status: 403, message: 'Pages of other sites may not connect.' } : undefined
-      },
-    })
-    const connect = (): Promise<unknown> => stage.transport().connect(listener.address, { protocols: [msgpack] })
-    const told = await failure(connect)
-    expect(told.code).toBe('refused')
-    expect(told.message).toContain('403')
-    expect(told.message).toContain('Pages of other sites may not connect.')
-    expect(accepted.length).toBe(0)
-    await connect()
-    await eventually('it has it', () => accepted.length === 1)
-    expect(accepted[0]?.connection.peer).toBe(seen[1])
-  })
-
   define('a dial to nobody, into silence, or to nonsense says which', async (stage) => {
     const dial = (url: string, timeoutMs = 5_000): Promise<{ code: unknown; message: string }> =>
       failure(() => stage.transport().connect(url, { protocols: [msgpack], timeoutMs }))
@@ -338,6 +336,27 @@ function dials(define: Define, expect: Expect): void {
     for (const wrong of ['127.0.0.1:4747', 'nonsense', 'http://127.0.0.1:4747', '']) {
       expect((await dial(wrong)).code).toBe('bad-url')
     }
+  })
+}
+
+function refusals(define: Define, expect: Expect, tells: boolean): void {
+  define('the listener may refuse, and the dialler is told as much as can be', async (stage) => {
+    const seen: string[] = []
+    const { listener, accepted } = await stage.listen({
+      admit: ({ peer }) => {
+        seen.push(peer)
+        return seen.length === 1 ? { status: 403, message: 'Pages of other sites may not connect.' } : undefined
+      },
+    })
+    const connect = (): Promise<unknown> => stage.transport().connect(listener.address, { protocols: [msgpack] })
+    const told = await failure(connect)
+    expect(told.code).toBe(tells ? 'refused' : 'unreachable')
+    expect(told.message).toContain(tells ? '403' : listener.address)
+    if (tells) expect(told.message).toContain('Pages of other sites may not connect.')
+    expect(accepted.length).toBe(0)
+    await connect()
+    await eventually('it has it', () => accepted.length === 1)
+    expect(accepted[0]?.connection.peer).toBe(seen[1])
   })
 }
 

@@ -9,14 +9,30 @@ function nameOf(authority: string): string {
   return (name ?? '').toLowerCase()
 }
 
+/** An origin as browsers write it, `https://app.example` or `http://localhost:8080`. Throws RangeError for anything else. */
+export function parseOrigin(text: string): string {
+  const origin = URL.canParse(text) ? new URL(text).origin : 'null'
+  const plain = text.replace(/\/$/, '').toLowerCase()
+  // A default port is left out by browsers, and may be written.
+  if (origin !== 'null' && (plain === origin || plain === `${origin}:${origin.startsWith('https:') ? 443 : 80}`)) {
+    return origin
+  }
+  throw new RangeError(`"${text}" is no origin; write scheme://host or scheme://host:port, as https://app.example`)
+}
+
 /**
- * Refuses what a browser sends for a page that is not ours: a foreign `Origin`, or a `Host` that is none of our names, as
- * after DNS rebinding. Programs send no Origin and pass.
+ * Refuses what a browser sends for a page that is not ours: an `Origin` that is neither this address nor allowed, or a
+ * `Host` that is none of our names, as after DNS rebinding. Programs send no Origin and pass.
  */
-export function admit(handshake: Handshake, listen: string): { status: number; message: string } | undefined {
+export function admit(
+  handshake: Handshake,
+  listen: string,
+  allowOrigins: readonly string[] = [],
+): { status: number; message: string } | undefined {
   const { origin, host } = handshake
-  if (origin !== undefined && (host === undefined || !origin.endsWith(`//${host}`))) {
-    return { status: 403, message: `pages of ${origin} may not talk to this manager` }
+  const isOwn = host !== undefined && origin?.endsWith(`//${host}`) === true
+  if (origin !== undefined && !isOwn && !allowOrigins.includes(origin)) {
+    return { status: 403, message: `pages of ${origin} may not talk to this manager; --allow-origin would allow them` }
   }
   const listensOn = nameOf(listen)
   const isLoopback = loopback.has(listensOn)

@@ -23,6 +23,8 @@ export const doorLimits = {
 export interface DoorOptions {
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
   readonly token: string
+  /** Origins of pages that may dial in, beside the address itself; as browsers write them. */
+  readonly allowOrigins?: readonly string[]
   readonly version: string
   readonly identity: { readonly clusterId: string; readonly logId: string; readonly epoch: number }
   readonly clientParts: ClientParts
@@ -57,10 +59,11 @@ export class ManagerDoor {
 
   /** Resolves with the addresses that can be dialled. Rejects with TransportError. */
   async open(): Promise<string[]> {
-    for (const { transport, listen } of this.#options.transports) {
+    const { transports, allowOrigins } = this.#options
+    for (const { transport, listen } of transports) {
       const listener = await transport.listen(listen, {
         protocols: subprotocols satisfies readonly Subprotocol[],
-        admit: (handshake) => admit(handshake, listen),
+        admit: (handshake) => admit(handshake, listen, allowOrigins),
         onConnection: (connection) => this.#onConnection(connection),
       })
       this.#listeners.push(listener)

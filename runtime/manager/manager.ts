@@ -40,6 +40,8 @@ export interface ManagerHostOptions {
   /** Every way in, each with the address to listen on. */
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
   readonly token: string
+  /** Origins of pages that may dial in, as browsers write them. Default: only pages of its own address. */
+  readonly allowOrigins?: readonly string[]
   readonly version: string
   readonly clock: Clock
   readonly random: Random
@@ -185,6 +187,7 @@ export class ManagerHost {
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
+      allowOrigins: this.#options.allowOrigins ?? [],
       identity: { clusterId, logId, epoch },
       clientParts: { logId, journal, tasks, nodes, drains, backups, history, outputs, subscriptions, logger },
       workers,

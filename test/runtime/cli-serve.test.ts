@@ -56,7 +56,9 @@ describe('what is asked of the roots', () => {
 
   test('manager, with everything', async () => {
     const roots = fakeRoots()
-    const args = ['--listen', '0.0.0.0:1', '--insecure', '--data-dir', '/d', '--storage', 'memory', '--token', 't']
+    const origins = ['--allow-origin', 'https://app.example/', '--allow-origin', 'http://localhost:8080']
+    const rest = ['--data-dir', '/d', '--storage', 'memory', '--token', 't', ...origins]
+    const args = ['--listen', '0.0.0.0:1', '--insecure', ...rest]
     const run = startCli(['manager', ...args], { roots })
     await eventually('it is up', () => run.stdout !== '')
     run.signal('SIGTERM')
@@ -67,6 +69,7 @@ describe('what is asked of the roots', () => {
       dataDir: '/d',
       storage: 'memory',
       token: 't',
+      allowOrigins: ['https://app.example', 'http://localhost:8080'],
     })
   })
 
@@ -110,6 +113,7 @@ describe('what is asked of the roots', () => {
   test.each([
     [['manager', '--listen', '0.0.0.0:4747'], /TLS proxy.*--insecure/],
     [['manager', '--listen', '4747'], /write host:port/],
+    [['manager', '--allow-origin', '*'], /is no origin; write scheme/],
     [['manager', '--storage', 'sqlite'], /Allowed choices are rocksdb, memory/],
     [['manager', '--scheduler', 'magic'], /Allowed choices are round-robin/],
     [['worker', '--driver', 'podman', '--token', 't'], /there are docker and process/],

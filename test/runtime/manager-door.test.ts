@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { closeCodes } from '../../actors/protocol/errors.ts'
-import { admit, isSecret } from '../../runtime/manager/admission.ts'
+import { subprotocols } from '../../actors/protocol/frame.ts'
+import { admit, isSecret, parseOrigin } from '../../runtime/manager/admission.ts'
 import { Rig, spec, token } from './manager-rig.ts'
 import { ScriptedWorker } from './manager-worker.ts'
 
@@ -34,8 +35,11 @@ const refusedFrames: readonly { name: string; frame: unknown; code: number; says
   { name: 'messages without a type', frame: { m: [{}] }, code: 4000, says: /a frame is a map/ },
 ]
 
-test.each(refusedFrames)('ends a connection that begins with $name', async ({ frame, code, says }) => {
-  const end = await rig.raw()
+const everyProtocol = subprotocols.flatMap((protocol) => refusedFrames.map((refused) => ({ protocol, ...refused })))
+
+test.each(everyProtocol)('$protocol: ends a connection that begins with $name', async (refused) => {
+  const { protocol, frame, code, says } = refused
+  const end = await rig.raw([protocol])
   end.connection.send(frame)
   await rig.settle()
   expect(end.closed?.code).toBe(code)
@@ -158,7 +162,7 @@ test('who says hello while it answers what was asked before is sent away, to com
   expect(strange.closed?.code).toBe(closeCodes.unauthorized)
 })
 
-const shakes: readonly { origin?: string; host?: string; listen: string; admitted: boolean }[] = [
+const shakes: readonly { origin?: string; host?: string; listen: string; allow?: string[]; admitted: boolean }[] = [
   { listen: '127.0.0.1:4747', host: '127.0.0.1:4747', admitted: true },
   { listen: '127.0.0.1:4747', host: 'localhost:4747', admitted: true },
   { listen: '127.0.0.1:4747', host: 'LOCALHOST:4747', admitted: true },
@@ -176,13 +180,47 @@ const shakes: readonly { origin?: string; host?: string; listen: string; admitte
   { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', admitted: true },
   { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', origin: 'http://troupe.lan:4747', admitted: true },
   { listen: '0.0.0.0:4747', host: 'troupe.lan:4747', origin: 'https://evil.example', admitted: false },
+  ...['http://localhost:8080', 'https://app.example'].map((origin) => ({
+    ...{ listen: '127.0.0.1:4747', host: 'localhost:4747', origin },
+    allow: ['https://app.example', 'http://localhost:8080'],
+    admitted: true,
+  })),
+  ...['https://app.example:444', 'http://app.example', 'https://app.example.evil.example', 'null'].map((origin) => ({
+    ...{ listen: '127.0.0.1:4747', host: 'localhost:4747', origin },
+    allow: ['https://app.example'],
+    admitted: false,
+  })),
+  // An allowed page does not make a foreign name of this address a good one.
+  {
+    ...{ listen: '127.0.0.1:4747', host: 'evil.example', origin: 'https://app.example' },
+    allow: ['https://app.example'],
+    admitted: false,
+  },
 ]
 
-test.each(shakes)('admits $host with origin $origin at $listen: $admitted', ({ origin, host, listen, admitted }) => {
-  const refusal = admit({ peer: 'x', origin, host }, listen)
+test.each(shakes)('admits $host with origin $origin at $listen: $admitted', (shake) => {
+  const { origin, host, listen, allow, admitted } = shake
+  const refusal = admit({ peer: 'x', origin, host }, listen, allow)
   expect(refusal === undefined).toBe(admitted)
   if (refusal !== undefined) expect(refusal.status).toBe(403)
 })
+
+test.each([
+  ['https://app.example', 'https://app.example'],
+  ['https://app.example/', 'https://app.example'],
+  ['https://App.Example:443', 'https://app.example'],
+  ['http://localhost:8080', 'http://localhost:8080'],
+  ['http://[::1]:80', 'http://[::1]'],
+])('%s is the origin %s', (text, origin) => {
+  expect(parseOrigin(text)).toBe(origin)
+})
+
+test.each(['', '*', 'null', 'app.example', 'https://', 'https://app.example/page', 'https://u@app.example', 'data:x'])(
+  'no origin: %j',
+  (text) => {
+    expect(() => parseOrigin(text)).toThrow('is no origin; write scheme://host')
+  },
+)
 
 test('a secret is compared whole', () => {
   expect(isSecret('abc', 'abc')).toBe(true)

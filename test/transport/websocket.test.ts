@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -16,71 +16,16 @@ import {
   type WatchedEnd,
   watch,
 } from '../../runtime/conformance/transport-stage.ts'
-import type { Listener, ListenOptions } from '../../transport/transport.ts'
+import type { Listener, ListenOptions, TransportLimits } from '../../transport/transport.ts'
 import { createWebsocketTransport } from '../../transport/websocket.ts'
+import { socketWorld, tcpServer } from './socket-world.ts'
 
 const protocols = ['troupe.v1.msgpack', 'troupe.v1.json']
 
-/** A TCP server on any free port of the loopback, with all its sockets at hand. */
-async function tcpServer(
-  onSocket: (socket: Socket) => void,
-): Promise<{ port: number; sockets: Socket[]; server: Server }> {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    sockets.push(socket)
-    onSocket(socket)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { port: (server.address() as AddressInfo).port, sockets, server }
-}
-
 for (const host of ['127.0.0.1', '[::1]']) {
   describe(`conformance at ${host}`, () => {
-    transportConformance(
-      { test, expect },
-      {
-        open() {
-          const servers: Server[] = []
-          const sockets: Socket[] = []
-          const serve = async (onSocket: (socket: Socket) => void): Promise<number> => {
-            const { port, server } = await tcpServer((socket) => {
-              sockets.push(socket)
-              onSocket(socket)
-            })
-            servers.push(server)
-            return port
-          }
-          return {
-            transport: (limits) => createWebsocketTransport({ limits }),
-            anyAddress: `${host}:0`,
-            through: async (address) => {
-              const url = new URL(address)
-              const port = await serve((near) => {
-                const far = connect({ host: url.hostname.replace(/[[\]]/g, ''), port: Number(url.port) })
-                far.on('error', () => near.destroy())
-                sockets.push(far)
-                near.pipe(far).pipe(near)
-              })
-              return `ws://127.0.0.1:${port}`
-            },
-            cut: () => {
-              for (const socket of sockets) socket.destroy()
-            },
-            nobody: async () => {
-              const { port, server } = await tcpServer(() => {})
-              await new Promise((resolve) => server.close(resolve))
-              return `ws://127.0.0.1:${port}`
-            },
-            silent: async () => `ws://127.0.0.1:${await serve(() => {})}`,
-            close() {
-              for (const socket of sockets) socket.destroy()
-              for (const server of servers) server.close()
-            },
-          }
-        },
-      },
-    )
+    const transport = (limits: TransportLimits) => createWebsocketTransport({ limits })
+    transportConformance({ test, expect }, { open: () => socketWorld(host, transport) })
   })
 }
 
@@ -131,9 +76,12 @@ describe('with others on the wire', () => {
     expect(accepted[0]?.frames).toEqual([])
   })
 
-  test('a client that offers no subprotocol is told with 4002 which there are', async () => {
+  test.each([
+    ['no subprotocol', []],
+    ['only those of another version', ['troupe.v9.msgpack', 'troupe.v9.json']],
+  ])('a client that offers %s is told with 4002 which there are', async (_, offered) => {
     const { listener, accepted } = await listening()
-    const { told } = await stranger(listener.address, [])
+    const { told } = await stranger(listener.address, offered)
     const ending = await told()
     expect(ending.code).toBe(4002)
     expect(ending.reason).toContain('troupe.v1.msgpack and troupe.v1.json')

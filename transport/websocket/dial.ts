@@ -36,7 +36,15 @@ export async function dialWebsocket(
       socket.on('error', (error) => reject(dialError(error, url, options.protocols)))
       socket.on('upgrade', (response) => response.socket.setKeepAlive(true, keepAliveMs))
       socket.on('unexpected-response', (_, response) => void refusal(response, url).then(reject))
-      socket.on('open', () => resolve(handOver(socket, target.host, context)))
+      socket.on('open', () => {
+        try {
+          resolve(handOver(socket, target.host, context))
+        } catch (error) {
+          // A subprotocol that was offered and that no codec speaks.
+          reject(error)
+          socket.terminate()
+        }
+      })
     })
   } finally {
     cancelTimer()

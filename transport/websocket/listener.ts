@@ -78,7 +78,10 @@ class WebsocketListener implements Listener {
       perMessageDeflate: false,
       maxPayload: context.limits.frameBytesMax,
       closeTimeout: closeAnswerMs,
-      handleProtocols: (offered) => options.protocols.find((protocol) => offered.has(protocol)) ?? false,
+      // One that nobody here speaks is agreed to as well, and closed at once: without an answer to their offer
+      // browsers, and some libraries, break the connection off and never read the close code that says why.
+      handleProtocols: (offered) =>
+        options.protocols.find((protocol) => offered.has(protocol)) ?? offered.values().next().value ?? false,
     }
     this.#upgrader = new WebSocketServer(serverOptions)
     server.on('error', (error) => context.logger.warn('The listener has an error.', { error: error.message }))
@@ -93,7 +96,7 @@ class WebsocketListener implements Listener {
   }
 
   #accept(socket: WebSocket, peer: string): void {
-    if (socket.protocol === '') {
+    if (!this.#options.protocols.includes(socket.protocol)) {
       socket.on('error', () => {})
       socket.close(closes.subprotocol, fitReason(subprotocolReason(this.#options.protocols)))
       return
