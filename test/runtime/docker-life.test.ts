@@ -73,8 +73,9 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
     const [code, killed, oom, child] = await Promise.all([
       mine.run(shell('exit 42')),
       mine.run(shell('kill -9 $$')),
-      mine.run(shell(`exec ${eat}`, memory)),
-      mine.run(shell(`${eat}; exit 0`, memory)),
+      // With time for the engine to hear of it: of what ends at once it sometimes says nothing, on a busy machine.
+      mine.run(shell(`${eat}; sleep 2; exec ${eat}`, memory)),
+      mine.run(shell(`${eat}; sleep 2; exit 0`, memory)),
     ])
     const end = await mine.ended(code)
     expect(end).toMatchObject({ type: 'Exited', exitCode: 42 })

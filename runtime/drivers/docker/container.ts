@@ -16,6 +16,8 @@ export interface ContainerView {
   readonly phase: ContainerPhase
   readonly exitCode: number
   readonly oomKilled: boolean
+  /** Whether its memory has a limit, without which the engine never calls it out of memory. */
+  readonly hasMemoryLimit: boolean
   /** The engine's sentence about a start that failed; else ''. */
   readonly error: string
   readonly startedAtMs: number | undefined
@@ -51,6 +53,7 @@ export function viewOf(info: ContainerInspectInfo): ContainerView {
     phase: phaseOf(state, startedAtMs),
     exitCode: state.ExitCode,
     oomKilled: state.OOMKilled,
+    hasMemoryLimit: (info.HostConfig.Memory ?? 0) > 0,
     error: state.Error,
     startedAtMs,
     finishedAtMs: timeMs(state.FinishedAt),

@@ -143,7 +143,7 @@ export class EngineWatch {
 
   #open(): Promise<Readable> {
     const label = scopeFilter(this.#options.reports.scope)
-    const filters = { type: ['container'], event: ['die', 'destroy'], label }
+    const filters = { type: ['container'], event: ['oom', 'die', 'destroy'], label }
     return this.#options.engine.events(filters, this.#closing.signal)
   }
 
@@ -192,6 +192,10 @@ export class EngineWatch {
     try {
       for await (const event of jsonLines<{ readonly id?: string; readonly Action?: string }>(stream)) {
         if (event.id === undefined) continue
+        if (event.Action === 'oom') {
+          this.#options.reports.outOfMemory(event.id)
+          continue
+        }
         this.#look(event.id, event.Action === 'die').catch((error: unknown) => {
           // The next sweep sees what this look missed.
           this.#options.logger.debug('A container could not be inspected.', { error: String(error) })
