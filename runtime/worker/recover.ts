@@ -83,6 +83,11 @@ export class Recovery {
       if (asksAgain) attempts.tell(key, { type: 'Recovered' })
     }
     this.#sweep(driverName, listed)
+    // One that waited for its start and was stopped while the driver answered: that stop found nothing, and nothing tells its end.
+    const isMissed = (key: AttemptKey) => !names.has(attemptName(key)) && !attempts.isStarting(key)
+    const stopping = this.#of(driverName).filter((actor) => stateOf(actor) === 'Stopping')
+    const missed = stopping.map((actor) => contextOf(actor).key).filter((key) => isMissed(key) && !before.includes(key))
+    if (missed.length > 0) await this.look(driverName)
   }
 
   /** All that is desired is known: looks into every driver, starts what waited for that, removes what nobody wants. */

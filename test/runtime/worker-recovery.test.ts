@@ -106,6 +106,33 @@ describe('what a driver does not have', () => {
     await life.worker.stop()
   })
 
+  test('ends when it is stopped while the driver is asked whether it has it', async () => {
+    const stage = await Stage.open()
+    const { world, manager } = stage
+    world.held = true
+    const first = stage.begin()
+    await first.started
+    manager.want(a)
+    await until('its start is on its way', () => world.letThrough.length === 1, stage.clock)
+    first.kill()
+    manager.heard.length = 0
+    world.held = false
+    world.letThrough.length = 0
+    const second = stage.begin()
+    await second.started
+    world.heldLists = true
+    await stage.connected(second)
+    await until('the driver is asked what it has', () => world.letThrough.length > 0, stage.clock)
+    await settle()
+    manager.want(a, { action: 'stop' })
+    await until('the stop has come', () => manager.status(a)?.stoppingAtMs !== undefined)
+    world.heldLists = false
+    for (const letThrough of world.letThrough.splice(0)) letThrough()
+    await until('its end is reported', () => manager.status(a)?.end !== undefined)
+    expect(world.begun.size).toBe(0)
+    await second.worker.stop()
+  })
+
   test('is not started again, nor reported as failed, while the driver cannot be asked', async () => {
     const stage = await Stage.open()
     // Killed when the driver has begun it and nobody has heard of it.

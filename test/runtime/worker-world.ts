@@ -70,6 +70,8 @@ export class World {
   obedient = true
   /** Whether starts wait until they are let through. */
   held = false
+  /** Whether lists, too, wait until they are let through. */
+  heldLists = false
   /** Whether starts that wait hear of an abort. */
   deaf = false
   readonly letThrough: (() => void)[] = []
@@ -167,7 +169,9 @@ export function worldDriver(world: World, alive: () => boolean = () => true): Dr
     },
     async list() {
       await ask()
-      return world.keys()
+      const listed = world.keys()
+      if (world.heldLists) await new Promise<void>((resolve) => world.letThrough.push(resolve))
+      return listed
     },
     async *logs(key): AsyncGenerator<DriverChunk> {
       for (const data of world.output.get(attemptName(key)) ?? [])

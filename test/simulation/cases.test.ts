@@ -24,6 +24,11 @@ const cases: readonly { seed: number; scene?: Scene; was: string }[] = [
     scene: whole,
     was: 'what was left of an attempt was removed while its start was on the way, which then started it again',
   },
+  {
+    seed: 8987,
+    scene: whole,
+    was: 'a stop that came while a restarted worker asked its engine what it has was never answered',
+  },
 ]
 
 describe('what was broken once stays whole', () => {
