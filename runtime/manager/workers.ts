@@ -32,6 +32,9 @@ export const workerLimits = {
   contestMs: 1_000,
 } as const
 
+// Once for all managers of a process: to compile the schemas takes milliseconds.
+const door = createDoor(workerMessages)
+
 export interface WorkersOptions {
   readonly identity: { readonly clusterId: string; readonly epoch: number; readonly term: number }
   readonly heartbeatMs: number
@@ -54,7 +57,6 @@ export interface WorkersOptions {
 
 export class Workers {
   readonly #options: WorkersOptions
-  readonly #door = createDoor(workerMessages)
   readonly #sessions = new Map<string, WorkerSession>()
   /** Settles the contest for an old session's place: whether it lives. */
   readonly #contested = new Map<WorkerSession, (lives: boolean) => void>()
@@ -228,7 +230,7 @@ export class Workers {
 
   #onFrame(session: WorkerSession, frame: unknown): void {
     if (this.#sessions.get(session.nodeId) !== session) return
-    const messages = session.channel.read(frame, this.#door, true)
+    const messages = session.channel.read(frame, door, true)
     if (messages === undefined) return
     this.#options.nodes.heardFrom(session.nodeId)
     for (const message of messages) this.#onMessage(session, message as WorkerMessage)

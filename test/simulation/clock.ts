@@ -11,8 +11,11 @@ interface Entry {
 
 const precedes = (a: Entry, b: Entry): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.seq < b.seq)
 
-/** The turn of the real loop in which all microtasks have run, whatever chains they form. */
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/**
+ * How many turns are asked of the real loop at once. All microtasks run between two of them, whatever chains they form,
+ * and a round of the loop for each would cost as much as many an event.
+ */
+const turnsAtOnce = 64
 
 export class Timeline {
   /** Milliseconds since the run began. */
@@ -33,21 +36,44 @@ export class Timeline {
   }
 
   /** Runs what is due until then, or until `isOver` says so. Resolves with whether it was over. */
-  async runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<boolean> {
-    await settled()
+  runUntil(untilMs: number, isOver: () => boolean = () => false): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      let done = false
+      const turn = () => {
+        if (done) return
+        try {
+          done = this.#turn(untilMs, isOver)
+        } catch (error) {
+          done = true
+          reject(error as Error)
+        }
+        if (done) resolve(isOver())
+      }
+      const ask = () => {
+        if (done) return
+        for (let left = turnsAtOnce; left > 0; left -= 1) setImmediate(turn)
+        setImmediate(ask)
+      }
+      ask()
+    })
+  }
+
+  /** Runs what is next. True when nothing is, or it is over. */
+  #turn(untilMs: number, isOver: () => boolean): boolean {
+    if (isOver()) return true
     for (;;) {
-      if (isOver()) return true
       const next = this.#heap[0]
-      if (next === undefined || next.atMs > untilMs) break
+      if (next === undefined || next.atMs > untilMs) {
+        this.nowMs = Math.max(this.nowMs, untilMs)
+        return true
+      }
       this.#pop()
       if (next.run === undefined) continue
       this.nowMs = next.atMs
       this.ran += 1
       next.run()
-      await settled()
+      return false
     }
-    this.nowMs = Math.max(this.nowMs, untilMs)
-    return isOver()
   }
 
   #push(entry: Entry): void {

@@ -75,6 +75,11 @@ export class Cluster {
     for (const site of this.sites.values()) site.end()
   }
 
+  /** Whether `unrest` is empty, as it is asked after each event: nothing is looked at while a client still waits. */
+  get isAtRest(): boolean {
+    return this.customers.every(({ done }) => done) && this.unrest().length === 0
+  }
+
   /** What keeps it from being at rest: open tasks, containers, records; empty when all has converged. */
   unrest(): string[] {
     const waiting = this.customers.flatMap(({ done, waitsFor }, at) =>

@@ -66,7 +66,8 @@ export class Disk {
 
   /** What is safe, in the order of keys. */
   entries(prefix = ''): (readonly [string, Uint8Array])[] {
-    const found = [...this.#durable].filter(([key]) => key.startsWith(prefix))
+    const found: (readonly [string, Uint8Array])[] = []
+    for (const entry of this.#durable) if (entry[0].startsWith(prefix)) found.push(entry)
     return found.sort(([a], [b]) => (a < b ? -1 : 1))
   }
 

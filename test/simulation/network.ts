@@ -32,6 +32,8 @@ export class Network {
   readonly #dice: Dice
   readonly #memory: MemoryTransport
   readonly #places = new Map<string, Place>()
+  /** By a life's name or an address: its place's name. */
+  readonly #names = new Map<string, string>()
   /** By `from>to`: what waits for the way to be open again. */
   readonly #cuts = new Map<string, (() => void)[]>()
   /** Told once that a cut holds something back. */
@@ -193,6 +195,8 @@ export class Network {
 
   /** The place's name behind a life's name or an address. */
   #nameOf(end: string): string {
-    return this.#places.get(end)?.name ?? (end.split('~')[0] as string)
+    const known = this.#names.get(end) ?? this.#places.get(end)?.name ?? (end.split('~')[0] as string)
+    this.#names.set(end, known)
+    return known
   }
 }

@@ -76,7 +76,7 @@ async function converge(world: World, cluster: Cluster, chaos: Chaos): Promise<v
   chaos.heal()
   const { timeline } = world
   const deadlineMs = runTimes.faultsMs + runTimes.convergeMs
-  const isOver = () => world.violations.length > 0 || cluster.unrest().length === 0
+  const isOver = () => world.violations.length > 0 || cluster.isAtRest
   await timeline.runUntil(deadlineMs, isOver)
   if (world.violations.length > 0) return
   await timeline.runUntil(timeline.nowMs + runTimes.restMs)

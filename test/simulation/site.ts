@@ -56,6 +56,8 @@ export class Site implements Place {
   readonly #dice: Dice
   readonly #boot: (boot: Boot) => Service
   readonly #ambushes: Ambush[] = []
+  /** What a passage of each is counted as. */
+  readonly #passed = new Map<Boundary, string>()
   pausedUntilMs = 0
   skewMs = 0
   /** The wishes of the cluster's keeper: it is to run. */
@@ -182,7 +184,7 @@ export class Site implements Place {
 
   #pass(life: Life, boundary: Boundary): void {
     if (!life.alive) return
-    this.#world.count(`passed ${this.kind} ${boundary}`)
+    this.#world.count(this.#passed.get(boundary) ?? this.#nameOf(boundary))
     for (const ambush of this.#ambushes) {
       if (ambush.boundary !== boundary) continue
       ambush.left -= 1
@@ -192,6 +194,12 @@ export class Site implements Place {
       this.crash(`at ${boundary}`)
       return
     }
+  }
+
+  #nameOf(boundary: Boundary): string {
+    const name = `passed ${this.kind} ${boundary}`
+    this.#passed.set(boundary, name)
+    return name
   }
 
   #logger(life: Life): Logger {

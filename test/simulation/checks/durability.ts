@@ -12,9 +12,15 @@ import type { World } from '../world.ts'
 
 const promise = 'nobody hears of what is not stored'
 
+/** By its bytes, which nobody changes in place: most of what is looked up was looked up before. */
+const decoded = new WeakMap<Uint8Array, ActorRecord>()
+
 function recordOf(disk: Disk, key: string): ActorRecord | undefined {
   const bytes = disk.get(key)
-  return bytes === undefined ? undefined : (decodeRecord(bytes) as ActorRecord)
+  if (bytes === undefined) return undefined
+  const known = decoded.get(bytes) ?? (decodeRecord(bytes) as ActorRecord)
+  decoded.set(bytes, known)
+  return known
 }
 
 /** Whether the manager has this attempt as the open one of its task. */

@@ -8,11 +8,12 @@ import type { World } from '../world.ts'
 /** `bornMs`: when the manager that writes to this disk began. */
 export function watchLeases(world: World, manager: Disk, bornMs: () => number): void {
   manager.onSecured = (ops) => {
+    const ageMs = world.timeline.nowMs - bornMs()
+    if (ageMs >= livenessDefaults.leaseMs) return
     for (const op of ops) {
       if (op.type !== 'put' || !op.key.startsWith('log/')) continue
       const { event, taskId } = decodeRecord(op.value) as TaskEvent
-      const ageMs = world.timeline.nowMs - bornMs()
-      if (event.type !== 'NodeUnreachable' || ageMs >= livenessDefaults.leaseMs) continue
+      if (event.type !== 'NodeUnreachable') continue
       const how = `${taskId} was called out of reach by a manager that was ${Math.round(ageMs)} ms old`
       world.violated('the absence of a manager is not held against its nodes', how)
     }
