@@ -128,6 +128,7 @@ export class ManagerHost {
     if (parts === undefined || parts.journal.failed) return
     // At once: the lifecycle's own step waits for what is on its way to the disk.
     parts.door.shutOut()
+    parts.backups.stop()
     this.#stopping ??= new Promise<void>((resolve, reject) => {
       this.#closed = { resolve, reject }
       parts.host.tell(managerAddress, { type: 'Stop' })
@@ -257,9 +258,8 @@ export class ManagerHost {
   }
 
   async #close(): Promise<void> {
-    const { door, liveness, journal, host, backups } = this.#parts as Parts
+    const { door, liveness, journal, host } = this.#parts as Parts
     liveness.stop()
-    backups.stop()
     await door.close()
     // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
     await journal.close()

@@ -129,7 +129,7 @@ test('a second signal ends a worker at once, and costs its tasks nothing', async
   worker.child.kill('SIGTERM')
   const { code, stderr } = await worker.kill('SIGINT')
   expect([0, 130], stderr).toContain(code)
-  expect(performance.now() - sinceMs).toBeLessThan(3_000)
+  expect(performance.now() - sinceMs).toBeLessThan(9_000)
   await cluster.startWorker('rushed', ...processes)
   const after = await settled('on', 'Running', ({ state, detail }) => state === 'Running' && detail === '')
   expect(after).toMatchObject({ attempt: 1, startedAt: before.startedAt })

@@ -95,10 +95,10 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
     const [killed, removed] = await Promise.all([mine.run(shell('sleep 300')), mine.run(shell('sleep 300'))])
     await Promise.all([mine.told(killed, 'Started'), mine.told(removed, 'Started')])
     await bench.ask('POST', `/containers/${bench.containerName(killed)}/kill`)
-    expect(await mine.ended(killed, 3_000)).toMatchObject({ type: 'Exited', exitCode: 137 })
+    expect(await mine.ended(killed)).toMatchObject({ type: 'Exited', exitCode: 137 })
     await bench.ask('POST', `/containers/${bench.containerName(removed)}/rename?name=${bench.clusterId}-taken`)
     await bench.ask('DELETE', `/containers/${bench.clusterId}-taken?force=1`)
-    const end = await mine.ended(removed, 3_000)
+    const end = await mine.ended(removed)
     expect(['Lost', 'Exited']).toContain(end.type)
   })
 

@@ -193,13 +193,13 @@ export async function readAll(
   return got
 }
 
-/** The first answer that is not undefined; asks every 10 ms and gives up after 15 s. */
+/** The first answer that is not undefined; asks every 10 ms and gives up after 30 s. */
 export async function until<T>(what: string, ask: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadlineMs = performance.now() + 15_000
+  const deadlineMs = performance.now() + 30_000
   for (;;) {
     const answer = await ask()
     if (answer !== undefined) return answer
-    if (performance.now() > deadlineMs) throw new Error(`Waited 15 s in vain until ${what}.`)
+    if (performance.now() > deadlineMs) throw new Error(`Waited 30 s in vain until ${what}.`)
     await new Promise((wait) => setTimeout(wait, 10))
   }
 }

@@ -3,10 +3,14 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { attemptName } from '../../actors/model.ts'
 import { readBootId } from '../../runtime/drivers/process/proc.ts'
+import { spawnerLimits } from '../../runtime/drivers/process/spawner.ts'
 import { isAlive, ProcessWorkshop, pidsWith, scope, spawnerOf, startedPid, until } from './process-fixture.ts'
+
+// Whole processes are started here, which takes long on a machine that others keep busy.
+vi.setConfig({ testTimeout: 90_000 })
 
 const workshop = new ProcessWorkshop()
 afterAll(() => workshop.clear())
@@ -48,7 +52,12 @@ async function startWorker(dir: string, command: string[]): Promise<ChildProcess
   const worker = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(worker.stdout, 'data')
+  let told = ''
+  worker.stdout.on('data', (text) => {
+    told += text
+  })
+  // A spawner that is slow to come is told of first.
+  await until('it was started', () => (told.includes('Started') ? true : undefined))
   return worker
 }
 
@@ -61,6 +70,7 @@ describe('a worker that is killed', () => {
     await once(worker, 'exit')
     const pid = startedPid(dir, 'one.1')
     const next = await workshop.watch(dir)
+    await until('it is adopted', () => next.types(key)[0])
     expect(next.types(key)).toEqual(['Started'])
     expect(isAlive(pid)).toBe(true)
     writeFileSync(gate, '')
@@ -74,6 +84,7 @@ describe('a worker that is killed', () => {
     await until('it ended', () => (existsSync(join(dir, 'attempts/one.1/end')) ? true : undefined))
     await until('the spawner left', () => (spawnerOf(dir) === undefined ? true : undefined))
     const next = await workshop.watch(dir)
+    await until('its end is told', () => next.types(key)[0])
     expect(next.types(key)).toEqual(['Exited'])
     expect(await next.ended(key)).toMatchObject({ exitCode: 6, startedAtMs: expect.any(Number) })
     expect(await next.output(key)).toEqual({ stdout: 'done\n', stderr: '' })
@@ -89,13 +100,16 @@ describe('a spawner that is killed', () => {
     await run(key, sleeper)
     const pid = startedPid(dir, 'one.1')
     const old = await killSpawner(dir)
+    const killedAtMs = performance.now()
     expect(await until('another spawner runs', () => spawnerOf(dir))).not.toBe(old)
     expect(await driver.list()).toEqual([key])
+    const tookMs = performance.now() - killedAtMs
     expect(isAlive(pid)).toBe(true)
     process.kill(pid, 'SIGKILL')
     expect(await ended(key)).toMatchObject({ type: 'Lost', message: expect.stringContaining('exit code is not known') })
     expect(types(key)).toEqual(['Started', 'Lost'])
-    expect(events.some((event) => event.type === 'Availability')).toBe(false)
+    // A spawner that is there again at once is worth no word; on a machine that is too slow for that, it is.
+    if (tookMs < spawnerLimits.attachMs / 2) expect(events.some(({ type }) => type === 'Availability')).toBe(false)
     await driver.remove(key)
     expect(await driver.list()).toEqual([])
   })

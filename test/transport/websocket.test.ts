@@ -111,7 +111,7 @@ describe('with others on the wire', () => {
     expect(await closed(end)).toEqual({ code: 4321, reason: 'Good bye.' })
     const tookMs = performance.now() - beganMs
     expect(tookMs).toBeGreaterThan(900)
-    expect(tookMs).toBeLessThan(5_000)
+    expect(tookMs).toBeLessThan(15_000)
     socket.resume()
     await told()
   })
@@ -127,7 +127,7 @@ describe('with others on the wire', () => {
     await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('connect', resolve))))
     const beganMs = performance.now()
     await listener.close()
-    expect(performance.now() - beganMs).toBeLessThan(3_000)
+    expect(performance.now() - beganMs).toBeLessThan(15_000)
     for (const socket of sockets) socket.destroy()
   })
 
