@@ -8,13 +8,18 @@ const docker = [
 ]
 
 /** Tests that use an engine or whole processes of Troupe: one file at a time, for they share one machine. */
-const engine = [...docker, 'test/e2e/**/*.test.ts', 'test/scripts*.test.ts']
+const engine = [...docker, 'test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/scripts*.test.ts']
 
 /**
  * Set by scripts/test, to the reason, where there is no engine. Whole files of docker tests are left out here; a test
  * of test/e2e/ that needs an engine asks the same variable and leaves itself out.
  */
-const leftOut = process.env.TROUPE_TEST_WITHOUT_ENGINE ? docker : []
+const leftOut = [
+  ...(process.env.TROUPE_TEST_WITHOUT_ENGINE ? docker : []),
+  // Likewise set by scripts/test, to the reason.
+  ...(process.env.TROUPE_TEST_WITHOUT_BROWSER ? ['test/browser/**/*.test.ts'] : []),
+  ...(process.env.TROUPE_TEST_WITHOUT_PYTHON ? ['test/e2e/foreign-python.test.ts'] : []),
+]
 
 /** Faults by the hundred, and only by `npm run soak`, which sets this. */
 const soak = process.env.TROUPE_SOAK

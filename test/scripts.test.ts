@@ -271,7 +271,9 @@ test('every script is valid bash and may be run', () => {
   for (const name of ['scripts/start', 'scripts/test', 'scripts/troupe', '.ci/run', 'scripts/lib/checkout.sh']) {
     execFileSync('bash', ['-n', join(here, name)])
   }
-  execFileSync('bash', ['-n', join(here, 'scripts/lib/engine.sh')])
+  for (const name of ['engine', 'packages', 'foreign']) {
+    execFileSync('bash', ['-n', join(here, `scripts/lib/${name}.sh`)])
+  }
   for (const name of ['scripts/start', 'scripts/test', 'scripts/troupe', '.ci/run']) {
     execFileSync('test', ['-x', join(here, name)])
   }

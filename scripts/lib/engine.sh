@@ -1,4 +1,4 @@
-# Sourced by scripts/test: finds or starts a Docker engine and sees to the test image `troupe-test/busybox:1`.
+# Sourced by scripts/test, after packages.sh: finds or starts a Docker engine and sees to the test image `troupe-test/busybox:1`.
 
 test_image=troupe-test/busybox:1
 engine_dir=
@@ -10,12 +10,10 @@ engine_api() { node --import tsx "$root/scripts/lib/engine.ts" "$@"; }
 
 # Leaves an engine that answers and has the test image; otherwise fails, with the reason in `engine_missing`.
 prepare_engine() {
-  local root_on_debian=
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then root_on_debian=yes; fi
   if engine_api ping; then
     say "using the Docker engine that answers ($(engine_api version))"
   elif [ -n "$root_on_debian" ]; then
-    install_packages dockerd:docker.io iptables:iptables ip:iproute2 || return 1
+    install_engine_packages dockerd:docker.io iptables:iptables ip:iproute2 || return 1
     # Where a service manager runs, the package has started its engine already, and that one stays.
     if ! engine_api ping; then start_engine || return 1; fi
   else
@@ -23,30 +21,15 @@ prepare_engine() {
     return 1
   fi
   if [ -n "$root_on_debian" ]; then
-    install_packages flock:util-linux ps:procps ip:iproute2 faketime:faketime || return 1
+    install_engine_packages flock:util-linux ps:procps ip:iproute2 faketime:faketime || return 1
   fi
-  prepare_image "$root_on_debian"
+  prepare_image
 }
 
-# Installs the packages whose command is missing; each argument is `command:package`.
-install_packages() {
-  local pair missing=()
-  for pair in "$@"; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  say "installing ${missing[*]} (apt-get) …"
-  local log
-  log=$(mktemp)
-  # Nothing may ask a question, and no service may be started behind our back.
-  if ! { DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get update -q &&
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -q --no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
-    tail -n 15 "$log" >&2
-    rm -f "$log"
-    engine_missing="apt-get could not install ${missing[*]}; its last lines are above."
-    return 1
-  fi
-  rm -f "$log"
+install_engine_packages() {
+  install_packages "$@" && return
+  engine_missing=$packages_missing
+  return 1
 }
 
 # A kernel without mounted cgroups cannot run containers; where nobody did it, mount what the kernel offers.
@@ -113,7 +96,7 @@ wait_for_engine() {
 
 prepare_image() {
   if engine_api has "$test_image"; then return 0; fi
-  if [ -n "$1" ] && ! static_busybox; then install_packages busybox-static:busybox-static || return 1; fi
+  if [ -n "$root_on_debian" ] && ! static_busybox; then install_engine_packages busybox-static:busybox-static || return 1; fi
   if static_busybox; then
     say "making the test image $test_image from busybox-static …"
     if pack_image | engine_api import "$test_image"; then return 0; fi
