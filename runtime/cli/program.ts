@@ -44,6 +44,11 @@ const entries: readonly Entry[] = [
     load: async () => (await import('./backup.ts')).buildBackup,
   },
   {
+    name: 'repair',
+    summary: `copy what can be read of a manager's damaged store`,
+    load: async () => (await import('./repair.ts')).buildRepair,
+  },
+  {
     name: 'node',
     summary: 'list nodes, drain one, remove one',
     load: async () => (await import('./node.ts')).buildNode,

@@ -39,7 +39,7 @@ export async function takeOffice({ storage, random, nowMs, newTerm }: OfficeOpti
   }
   if (!newTerm && (await storage.get(keys.backup)) !== undefined) {
     const message =
-      'this data folder is a backup, and what happened since it was made is not in it; once the manager that it was made of is gone for good, take over with --new-term'
+      'this data folder is a backup or was repaired, and some of what has happened is not in it; once the manager that it was made of is gone for good, take over with --new-term'
     throw new TroupeError('Conflict', message)
   }
   const before = (await readMeta<number>(storage, keys.epoch)) ?? 0

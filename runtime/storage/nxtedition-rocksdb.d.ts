@@ -3,6 +3,8 @@ declare module '@nxtedition/rocksdb' {
   interface RocksIterator {
     /** At most `size` entries; none at the end. Reads on a thread of its own. */
     nextv(size: number): Promise<[key: string, value: Uint8Array][]>
+    /** Goes on from the first key that is not below `target`, also after a failure. */
+    seek(target: string): void
     close(): Promise<void>
   }
 

@@ -108,3 +108,10 @@ export class CutNetwork {
     await ip('netns', 'delete', this.#name).catch(() => undefined)
   }
 }
+
+/** What can be cut, and how. */
+export const cuts = [
+  ['both ways', (network: CutNetwork) => Promise.all([network.cutFromWorker(), network.cutToWorker()])],
+  ['from the worker only', (network: CutNetwork) => network.cutFromWorker()],
+  ['to the worker only', (network: CutNetwork) => network.cutToWorker()],
+] as const

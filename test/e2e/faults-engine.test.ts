@@ -1,8 +1,8 @@
 /** The Docker engine killed under a worker, with and without `live-restore`; an engine of the test's own. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { askEngine } from '../runtime/docker-fixture.ts'
 import { OwnEngine, whyNoOwnEngine } from '../runtime/docker-own-engine.ts'
-import { testImage, until } from './cluster.ts'
+import { until } from './cluster.ts'
+import { dockerIs, engineSpec, startOnEngine } from './engine-world.ts'
 import { FaultWorld } from './fault-world.ts'
 
 const missing = process.env.TROUPE_TEST_WITHOUT_ENGINE ?? whyNoOwnEngine()
@@ -12,29 +12,6 @@ if (missing !== undefined) {
 }
 
 const limitMs = 90_000
-const spec = { driver: 'docker' as const, image: testImage, network: 'none' }
-
-/** A manager, and a worker on this engine. */
-async function start(world: FaultWorld, engine: OwnEngine): Promise<void> {
-  world.containersLeft = async (clusterId) => {
-    const filters = encodeURIComponent(JSON.stringify({ label: [`troupe.cluster=${clusterId}`] }))
-    const { json } = await askEngine(engine.socketPath, 'GET', `/containers/json?all=1&filters=${filters}`)
-    return (json as { Id: string }[]).map(({ Id }) => Id)
-  }
-  world.startManager()
-  const flags = ['--driver', 'docker', '--driver', 'process', '--allow-mount', world.witness]
-  await world.startWorker('one', flags, ['env', `DOCKER_HOST=unix://${engine.socketPath}`])
-  await world.listen()
-  await world.ready(1)
-}
-
-async function docker(world: FaultWorld, state: 'complete' | 'unavailable'): Promise<void> {
-  await until(`docker to be ${state}`, async () => {
-    const { items } = await world.ear.ask((client) => client.nodes())
-    return items[0]?.drivers.docker === state ? true : undefined
-  })
-}
-
 // Needs to start and kill an engine of its own; the reason why it cannot is printed above, and fails with CI=true.
 describe.skipIf(missing !== undefined)('the Docker engine killed', () => {
   let engine: OwnEngine
@@ -51,19 +28,19 @@ describe.skipIf(missing !== undefined)('the Docker engine killed', () => {
       await engine.kill('SIGTERM')
       await engine.start('--live-restore')
       await FaultWorld.with(async (world) => {
-        await start(world, engine)
+        await startOnEngine(world, engine)
         const [ends, lasts] = [
-          await world.submit('ends', { seconds: 2, code: 7, spec }),
-          await world.submit('lasts', { seconds: 'told', code: 3, spec }),
+          await world.submit('ends', { seconds: 2, code: 7, spec: engineSpec }),
+          await world.submit('lasts', { seconds: 'told', code: 3, spec: engineSpec }),
         ]
         for (const id of [ends, lasts]) await world.ear.until(id, ({ state }) => state === 'Running')
         await engine.kill()
-        await docker(world, 'unavailable')
+        await dockerIs(world, 'unavailable')
         await until('the end of one', async () => ((await world.linesOf(ends)).includes('end 1') ? true : undefined))
         // Other drivers go on.
         await world.submit('process', { seconds: 0.2, code: 4 })
         await engine.start('--live-restore')
-        await docker(world, 'complete')
+        await dockerIs(world, 'complete')
         await world.release(lasts)
         await world.expectAllUnharmed()
       })
@@ -77,17 +54,17 @@ describe.skipIf(missing !== undefined)('the Docker engine killed', () => {
       await engine.kill('SIGTERM')
       await engine.start()
       await FaultWorld.with(async (world) => {
-        await start(world, engine)
+        await startOnEngine(world, engine)
         const restart = { policy: 'on-failure' as const, max: 5 }
         const [once, again] = [
-          await world.submit('once', { seconds: 'told', spec }),
-          await world.submit('again', { seconds: 'told', spec: { ...spec, restart } }),
+          await world.submit('once', { seconds: 'told', spec: engineSpec }),
+          await world.submit('again', { seconds: 'told', spec: { ...engineSpec, restart } }),
         ]
         for (const id of [once, again]) await world.ear.until(id, ({ state }) => state === 'Running')
         await engine.kill()
-        await docker(world, 'unavailable')
+        await dockerIs(world, 'unavailable')
         await engine.start()
-        await docker(world, 'complete')
+        await dockerIs(world, 'complete')
         await world.ear.until(again, ({ state, attempt }) => state === 'Running' && attempt > 1)
         await world.release(again)
         const views = await world.expectAllKept()

@@ -3,7 +3,7 @@
  * and a network that is cut one way and both ways. Most of the time is waiting, so all wait together.
  */
 import { expect, test } from 'vitest'
-import { CutNetwork, whyNoNetwork } from './cut-network.ts'
+import { CutNetwork, cuts, whyNoNetwork } from './cut-network.ts'
 import { FaultWorld } from './fault-world.ts'
 import { pause } from './kills.ts'
 
@@ -16,12 +16,6 @@ if (missing !== undefined) {
 /** The default lease is 10 s. */
 const pastLeaseMs = 12_000
 const limitMs = 90_000
-
-const cuts = [
-  ['both ways', (network: CutNetwork) => Promise.all([network.cutFromWorker(), network.cutToWorker()])],
-  ['from the worker only', (network: CutNetwork) => network.cutFromWorker()],
-  ['to the worker only', (network: CutNetwork) => network.cutToWorker()],
-] as const
 
 /** One that ends meanwhile, and one that may be replaced and ends when it is told. */
 async function twoTasks(world: FaultWorld): Promise<{ ends: string; lasts: string }> {

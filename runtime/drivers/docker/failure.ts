@@ -24,6 +24,13 @@ export const stoppedBeforeStart = (): StartFailure =>
 export const engineUnreachable = (error: EngineError): StartFailure =>
   new StartFailure('engine-unreachable', true, `${sentence(error.message)} It was not started.`)
 
+/** The engine was silent after it had been asked to start it, and shows nothing of it since. */
+export function unseenStart(error: EngineError): StartFailure {
+  const code = error.kind === 'deadline' ? 'start-timeout' : 'engine-unreachable'
+  const known = 'It was not seen to run, but may have: an engine that is killed during a start can forget it.'
+  return new StartFailure(code, true, `${sentence(error.message)} ${known}`)
+}
+
 interface Rule {
   readonly pattern: RegExp
   readonly code: StartFailureCode

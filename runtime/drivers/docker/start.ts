@@ -18,7 +18,7 @@ import type { Clock } from '../../clock.ts'
 import { outputExists, outputPath } from '../output-file.ts'
 import { type Engine, EngineError, isInnerError, isRefusal, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
-import { engineUnreachable, failureOf, StartFailure, stoppedBeforeStart, toStartFailure } from './failure.ts'
+import { failureOf, StartFailure, stoppedBeforeStart, toStartFailure, unseenStart } from './failure.ts'
 import { containerName, isAttempt } from './identity.ts'
 import { type Images, isImageId } from './images.ts'
 import { type AttemptRecord, type Reports, removedByOthers } from './report.ts'
@@ -229,7 +229,7 @@ export class Starts {
     else if (view?.phase === 'running' || view?.phase === 'ended') await reports.observe(view, true)
     else if (view === undefined || (await this.#fence(record, id)) === 'again') {
       // It was not seen to run. An engine that was killed may have forgotten that it did, so it is not tried again.
-      throw toStartFailure(why) ?? engineUnreachable(why)
+      throw unseenStart(why)
     }
     return 'told'
   }

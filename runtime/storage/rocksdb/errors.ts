@@ -66,15 +66,10 @@ export function storageErrorOf(error: unknown, paths: StorePaths, duringOpen = f
   return told('io', `The store ${dir} cannot be read or written: see to its disk, then start again.`)
 }
 
-/** The store is not whole. Names both ways out: a backup, or what RocksDB's own tool can save. */
+/** The store is not whole. Names both ways out: a backup, or what can be read of it. */
 export function damaged(paths: StorePaths, what: string, cause?: unknown): StorageError {
-  return new StorageError(
-    'damaged',
-    `The store ${paths.dir} is damaged: ${what}. Restore the folder from a backup; or keep a copy of it, save what can ` +
-      `be saved with RocksDB's tool (\`ldb --db=${paths.db} repair\`, Debian package rocksdb-tools), and delete ` +
-      `${paths.synced} and ${paths.keptLog} to accept the loss.`,
-    { cause },
-  )
+  const ways = `Restore the folder from a backup; or copy what can be read into a new store with \`troupe repair ${paths.dir}\`, which names what is lost`
+  return new StorageError('damaged', `The store ${paths.dir} is damaged: ${what}. ${ways}.`, { cause })
 }
 
 /** RocksDB's own error is the cause of abstract-level's. */
