@@ -13,6 +13,8 @@ const frameHeaderBytes = 8
 const gapMark = 1
 /** The largest chunk that `logs` of any driver yields, in bytes. */
 export const chunkBytesMax = 16 * 1_024
+/** Up to so many bytes of short chunks are joined into one: what a worker puts into one message. */
+const joinedBytesMax = 15 * 1_024
 /** A longer frame means that the source is not framed at all. The engine's are at most 16 KiB and a time stamp. */
 const frameBytesMax = 1_024 * 1_024
 /** How much of the file is read and written at once, in bytes. */
@@ -44,30 +46,64 @@ function frameOf(stream: DriverChunk['stream'], data: Uint8Array): Buffer {
   return frame
 }
 
+/** Cuts a byte stream into whole frames; see `decodeBlocks`. */
+export async function* decodeFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<DriverChunk, void, undefined> {
+  for await (const frames of decodeBlocks(source)) yield* frames
+}
+
 /**
- * Cuts a byte stream into whole frames. A last frame that was cut short is dropped, for it is what a crash of the
+ * Cuts a byte stream into whole frames, and yields those together that came together. A last frame that was cut short is dropped, for it is what a crash of the
  * writer leaves. Throws on bytes that are no frames, and with the engine's words on its own error frame (3).
  */
-export async function* decodeFrames(source: AsyncIterable<Uint8Array>): AsyncGenerator<DriverChunk, void, undefined> {
+export async function* decodeBlocks(
+  source: AsyncIterable<Uint8Array>,
+): AsyncGenerator<readonly DriverChunk[], void, undefined> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const block of source) {
     rest = rest.length === 0 ? Buffer.from(block) : Buffer.concat([rest, block])
+    const frames: DriverChunk[] = []
     let at = 0
-    while (rest.length - at >= frameHeaderBytes) {
+    let unreadable: OutputUnreadable | undefined
+    while (unreadable === undefined && rest.length - at >= frameHeaderBytes) {
       const stream = rest[at] as number
       const length = rest.readUInt32BE(at + 4)
-      if (stream > 3 || length > frameBytesMax) throw new OutputUnreadable('it is not framed')
+      if (stream > 3 || length > frameBytesMax) unreadable = new OutputUnreadable('it is not framed')
       const end = at + frameHeaderBytes + length
-      if (rest.length < end) break
+      if (unreadable !== undefined || rest.length < end) break
       const data = rest.subarray(at + frameHeaderBytes, end)
-      if (stream === 3) throw new OutputUnreadable(data.toString('utf8').trim())
       const name = stream === 2 ? 'stderr' : 'stdout'
-      if (rest[at + 1] !== gapMark) yield { stream: name, data }
-      else yield { stream: name, data: new Uint8Array(0), lostBytes: Number(data.readBigUInt64BE()) }
+      if (stream === 3) unreadable = new OutputUnreadable(data.toString('utf8').trim())
+      else if (rest[at + 1] !== gapMark) frames.push({ stream: name, data })
+      else frames.push({ stream: name, data: new Uint8Array(0), lostBytes: Number(data.readBigUInt64BE()) })
       at = end
     }
+    // What can be read comes first.
+    if (frames.length > 0) yield frames
+    if (unreadable !== undefined) throw unreadable
     rest = rest.subarray(at)
   }
+}
+
+/** The same bytes in the same order, neighbours of one stream joined; none larger than `chunkBytesMax`. */
+export function* joinChunks(chunks: Iterable<DriverChunk>): Generator<DriverChunk, void, undefined> {
+  let parts: DriverChunk[] = []
+  let bytes = 0
+  const join = (): Iterable<DriverChunk> => {
+    const [first, second] = parts
+    if (first === undefined) return []
+    const data = second === undefined ? first.data : Buffer.concat(parts.map((part) => part.data))
+    parts = []
+    bytes = 0
+    return splitChunk({ ...first, data })
+  }
+  for (const chunk of chunks) {
+    // What is missing is told before the bytes that follow on it.
+    const fits = chunk.stream === parts[0]?.stream && bytes + chunk.data.length <= joinedBytesMax
+    if (!fits || chunk.lostBytes !== undefined) yield* join()
+    parts.push(chunk)
+    bytes += chunk.data.length
+  }
+  yield* join()
 }
 
 /** The same chunks, none larger than `chunkBytesMax`. */
@@ -165,13 +201,17 @@ async function cutOldest(file: string, bytesMax: number): Promise<number> {
 }
 
 async function* readFrames(file: string): AsyncGenerator<DriverChunk, void, undefined> {
+  for await (const frames of readBlocks(file)) yield* frames
+}
+
+async function* readBlocks(file: string): AsyncGenerator<readonly DriverChunk[], void, undefined> {
   const handle = await open(file, 'r').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
   if (handle === undefined) return
   try {
-    yield* decodeFrames(handle.createReadStream({ autoClose: false, highWaterMark: blockBytes }))
+    yield* decodeBlocks(handle.createReadStream({ autoClose: false, highWaterMark: blockBytes }))
   } finally {
     await handle.close()
   }
@@ -187,12 +227,15 @@ export async function* readOutput(
   options: { readonly signal: AbortSignal; readonly skipBytes?: Readonly<Record<DriverChunk['stream'], number>> },
 ): AsyncGenerator<DriverChunk, void, undefined> {
   const skip = { stdout: 0, stderr: 0, ...options.skipBytes }
-  for await (const { stream, data, lostBytes = 0 } of readFrames(file)) {
-    const known = Math.min(skip[stream], lostBytes + data.length)
-    skip[stream] -= known
-    const rest = data.subarray(Math.max(0, known - lostBytes))
-    const gap = known < lostBytes ? { lostBytes: lostBytes - known } : {}
-    for (const chunk of splitChunk({ stream, data: rest, ...gap })) {
+  for await (const frames of readBlocks(file)) {
+    const ready = frames.flatMap(({ stream, data, lostBytes = 0 }): DriverChunk[] => {
+      const known = Math.min(skip[stream], lostBytes + data.length)
+      skip[stream] -= known
+      const rest = data.subarray(Math.max(0, known - lostBytes))
+      if (known < lostBytes) return [{ stream, data: rest, lostBytes: lostBytes - known }]
+      return rest.length === 0 ? [] : [{ stream, data: rest }]
+    })
+    for (const chunk of joinChunks(ready)) {
       if (options.signal.aborted) return
       yield chunk
     }

@@ -128,6 +128,11 @@ export class Recovery {
     }
   }
 
+  /**
+   * Also one that is being stopped and was never seen to start. That it never ran would be said by a failed start, and
+   * nobody knows it: its intent is stored and the moment in which the driver is asked is not, and a container that ran
+   * while no worker looked can have been removed from outside.
+   */
   #lost(driverName: string, key: AttemptKey): void {
     const { attempts, clock } = this.#options
     const actor = attempts.get(key)

@@ -2,7 +2,7 @@
 import type { AttemptKey } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { DriverChunk } from '../driver.ts'
-import { decodeFrames, outputExists, outputPath, readOutput, splitChunk } from '../output-file.ts'
+import { decodeBlocks, joinChunks, outputExists, outputPath, readOutput } from '../output-file.ts'
 import type { ContainerView } from './container.ts'
 import { type Engine, EngineError, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
@@ -122,21 +122,29 @@ export class Logs {
         signal,
       )
       if (stream === undefined) return 'broken'
-      for await (const frame of decodeFrames(stream)) {
-        const { stamp, data } = splitStamp(frame.data)
-        if (stamp === from && skip > 0) {
-          skip--
-          continue
+      for await (const frames of decodeBlocks(stream)) {
+        const ready: DriverChunk[] = []
+        let isBehind = false
+        for (const frame of frames) {
+          const { stamp, data } = splitStamp(frame.data)
+          if (stamp === from && skip > 0) {
+            skip--
+            continue
+          }
+          isBehind = mode === 'follow' && isLate(stamp)
+          if (isBehind) break
+          if (from !== '' && cursor.stamp === from && skip === cursor.frames) markGap(cursor)
+          cursor.frames = stamp === cursor.stamp ? cursor.frames + 1 : 1
+          cursor.stamp = stamp
+          cursor.bytes[frame.stream] += data.length
+          ready.push({ stream: frame.stream, data, ...gapBefore(frame.stream, cursor) })
         }
-        if (mode === 'follow' && isLate(stamp)) return 'behind'
-        if (from !== '' && cursor.stamp === from && skip === cursor.frames) markGap(cursor)
-        cursor.frames = stamp === cursor.stamp ? cursor.frames + 1 : 1
-        cursor.stamp = stamp
-        for (const chunk of splitChunk({ stream: frame.stream, data, ...gapBefore(frame.stream, cursor) })) {
+        // Lines are short, and what came together goes on together.
+        for (const chunk of joinChunks(ready)) {
           yield chunk
           if (signal.aborted) return 'whole'
         }
-        cursor.bytes[frame.stream] += data.length
+        if (isBehind) return 'behind'
       }
       return 'whole'
     } catch (error) {
