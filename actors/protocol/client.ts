@@ -81,7 +81,6 @@ export const TaskFilter = Type.Object(
 export type TaskFilter = Static<typeof TaskFilter>
 
 export const topics = ['tasks', 'events', 'nodes', 'logs'] as const
-export type Topic = (typeof topics)[number]
 /** Set on all messages but the last that tell of one revision: the subscriber's position moves with the last. */
 const More = Type.Optional(Type.Boolean())
 

@@ -5,7 +5,8 @@
  */
 import type { TaskEvent, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { DesiredAttempt } from '../../actors/protocol/session.ts'
-import { noStanding, type OpenAttempt, type Standing, standingOf, viewOf } from '../../actors/standing.ts'
+import { noStanding, type OpenAttempt, type Standing, standingOf, stateOf, viewOf } from '../../actors/standing.ts'
+import { pathOf } from '../../actors/step.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { HostedActor, Stepped } from '../host/actor.ts'
 import { keys } from '../host/keys.ts'
@@ -13,19 +14,16 @@ import type { Turn } from '../host/turn.ts'
 import type { Desired } from './desired.ts'
 import { type History, loggedEvent } from './history.ts'
 import type { Placement } from './placement.ts'
-
-/** What one commit did to one task, for subscribers: where it stands after it, and each step on the way. */
-export interface News {
-  readonly revision: number
-  task: TaskView
-  readonly events: TaskEvent[]
-}
+import type { Place } from './stream/match.ts'
+import type { Commit, News } from './stream/news.ts'
 
 export interface BookOptions {
   readonly placement: Placement
   readonly desired: Desired
   readonly history: History
-  readonly onNews: (news: News) => void
+  readonly onCommit: (commit: Commit) => void
+  /** What is reserved on a node has changed, in this turn. */
+  readonly onReserved: (turn: Turn, nodeId: string) => void
 }
 
 export class Book {
@@ -37,7 +35,7 @@ export class Book {
   /** nodeId → taskId → attempt: what is open on each node. */
   readonly #open = new Map<string, Map<string, number>>()
   /** The news of units that are being made. */
-  readonly #news = new WeakMap<Turn, Map<string, News>>()
+  readonly #commits = new WeakMap<Turn, Commit>()
   /** A place in the queue: grows with each arrival. */
   #queueSeq = 0
 
@@ -74,6 +72,7 @@ export class Book {
       from: stepped.from,
       to: stepped.to,
       attempt: context.attempt,
+      ...(context.nodeName === undefined ? {} : { node: context.nodeName }),
     }
     this.#options.history.write(turn, event)
     const task = viewOf(stepped.actor.snapshot, revision)
@@ -85,22 +84,26 @@ export class Book {
         this.ending.delete(context.taskId)
       })
     }
-    this.#tell(turn, task, event)
+    this.#tell(turn, task, event, placeOf(stepped.before))
   }
 
   /** Steps of one task in one unit are one piece of news, for they have one revision. */
-  #tell(turn: Turn, task: TaskView, event: TaskEvent): void {
-    const pieces = this.#news.get(turn) ?? new Map<string, News>()
-    this.#news.set(turn, pieces)
-    const known = pieces.get(task.id)
-    if (known !== undefined) {
+  #tell(turn: Turn, task: TaskView, event: TaskEvent, before: Place | undefined): void {
+    const { revision } = event
+    let commit = this.#commits.get(turn)
+    if (commit === undefined) {
+      const made: Commit = { revision, news: [] }
+      commit = made
+      this.#commits.set(turn, made)
+      turn.afterwards(() => this.#options.onCommit(made))
+    }
+    const known = commit.news.find((news: News) => news.task.id === task.id)
+    if (known === undefined) {
+      commit.news.push({ revision, before, task, events: [event] })
+    } else {
       known.task = task
       known.events.push(event)
-      return
     }
-    const news: News = { revision: event.revision, task, events: [event] }
-    pieces.set(task.id, news)
-    turn.afterwards(() => this.#options.onNews(news))
   }
 
   /** A stored task at load. Call in the order in which they began to wait. */
@@ -128,16 +131,20 @@ export class Book {
   }
 
   #moveOnNodes(before: OpenAttempt | undefined, after: OpenAttempt | undefined, stepped: Stepped, turn: Turn): void {
-    const { desired, placement } = this.#options
+    const { desired, placement, onReserved } = this.#options
     const isSame = before !== undefined && before.attempt === after?.attempt
     if (before !== undefined && !isSame) {
       this.#openFor(before.nodeId).delete(before.taskId)
       // A task that was only given up may still be using what it reserved, until its worker says otherwise.
       if (!isGivenUp(stepped.event)) placement.release(before.nodeId, before.taskId, before.attempt)
       desired.remove(turn, before.nodeId, before)
+      onReserved(turn, before.nodeId)
     }
     if (after === undefined) return
-    if (!isSame) this.#reserve(after)
+    if (!isSame) {
+      this.#reserve(after)
+      onReserved(turn, after.nodeId)
+    }
     if (!isSame || before.action !== after.action || before.graceMs !== after.graceMs) {
       desired.set(turn, after.nodeId, this.#desiredOf(after))
     }
@@ -160,6 +167,13 @@ export class Book {
     const { taskId, attempt, action, graceMs, stopAfterMs } = open
     return { taskId, attempt, action, graceMs, spec, ...(stopAfterMs === undefined ? {} : { stopAfterMs }) }
   }
+}
+
+/** Where a task stood, as a filter asks of it. */
+function placeOf(before: Stepped['before']): Place | undefined {
+  if (before === undefined) return undefined
+  const { nodeName, nodeId } = before.context as TaskContext
+  return { state: stateOf(pathOf(before.value)).state, node: nodeName ?? null, nodeId: nodeId ?? null }
 }
 
 /** A loss that its worker reported has a message; one that was only waited for has none. */

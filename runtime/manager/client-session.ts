@@ -2,7 +2,6 @@
  * One client's connection: requests in, replies and streams out. Every request gets its reply or one `Error`; what it
  * opened is closed with it.
  */
-import type { TaskView } from '../../actors/model.ts'
 import {
   type ClientMessage,
   type ClientMessages,
@@ -16,10 +15,11 @@ import type { Journal } from '../host/journal.ts'
 import type { Logger } from '../logger.ts'
 import type { Backups } from './backups.ts'
 import type { Drains } from './drains.ts'
-import type { History } from './history.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
-import { Subscriber, type Subscriptions } from './subscriptions.ts'
+import type { Desk } from './stream/desk.ts'
+import { Outlet } from './stream/outlet.ts'
+import type { Reader, Streams } from './stream/streams.ts'
 import type { Tasks } from './tasks.ts'
 
 export interface ClientParts {
@@ -29,9 +29,9 @@ export interface ClientParts {
   readonly nodes: Nodes
   readonly drains: Drains
   readonly backups: Backups
-  readonly history: History
   readonly outputs: Outputs
-  readonly subscriptions: Subscriptions
+  readonly streams: Streams
+  readonly desk: Desk
   readonly logger: Logger
 }
 
@@ -58,6 +58,8 @@ export class ClientSession {
   readonly #parts: ClientParts
   readonly #door: Door
   readonly #channel: Channel<ClientReply>
+  /** Through which its subscriptions tell. */
+  readonly #outlet: Outlet
   /** By the request that began it. */
   readonly #streams = new Map<number, Stream>()
   /** Requests that have no reply yet, by their numbers, and how many there are: a client may use a number twice. */
@@ -67,6 +69,8 @@ export class ClientSession {
   #onDrained: (() => void) | undefined
   #isPaused = false
 
+  readonly #reader: Reader
+
   constructor(connection: Connection, door: Door, parts: ClientParts) {
     this.#parts = parts
     this.#door = door
@@ -75,7 +79,12 @@ export class ClientSession {
       epoch: () => undefined,
       onRefused: (message, error) => this.#tooLarge(message, error),
     })
-    this.#channel.onDrain = () => this.#payCredit()
+    this.#outlet = new Outlet(this.#channel, parts.streams.limits.streamPageBytes)
+    this.#channel.onDrain = () => {
+      this.#payCredit()
+      this.#outlet.run()
+    }
+    this.#reader = { outlet: this.#outlet, close: (code, reason) => this.close(code, reason) }
     connection.onFrame = (frame) => this.take(frame)
     connection.onClose = () => this.#ended()
   }
@@ -237,18 +246,9 @@ export class ClientSession {
   }
 
   async #query({ req, filter, scope, after, limit }: ClientMessages['QueryTasks']): Promise<void> {
-    const { tasks, journal } = this.#parts
-    const revision = journal.revision
-    const ids = filter?.ids
-    if (ids !== undefined) {
-      const items: TaskView[] = []
-      for (const id of ids) items.push(await tasks.view(await tasks.resolve(id)))
-      await this.#reply({ type: 'Tasks', req, revision, items })
-      return
-    }
-    const most = limit ?? clientLimits.pageItemsMax
-    const page = scope === 'all' ? await tasks.page(after, most) : await tasks.recent(after, most)
-    await this.#reply({ type: 'Tasks', req, revision, ...page })
+    const { desk, journal } = this.#parts
+    const { revision } = journal
+    await this.#reply({ type: 'Tasks', req, revision, ...(await desk.query({ filter, scope, after, limit })) })
   }
 
   /** The stream has its place from the beginning, so that what ends it finds it even before its source is found. */
@@ -277,43 +277,30 @@ export class ClientSession {
     stream.end()
   }
 
-  async #subscribe(stream: Stream, { req, topic, filter, from }: ClientMessages['Subscribe']): Promise<void> {
-    const { tasks, history, subscriptions, journal, logId } = this.#parts
-    const [id, other] = filter?.ids ?? []
-    if (id === undefined || other !== undefined || (topic !== 'tasks' && topic !== 'events')) {
-      throw new TroupeError('Invalid', 'this manager follows one task at a time; name its id')
-    }
-    const taskId = await tasks.resolve(id)
-    if (stream.closed) return
-    const revision = journal.revision
-    const send = (reply: ClientReply) => this.#channel.send(reply)
-    const subscriber = new Subscriber({ req, taskId, topic, logId, revision, send })
-    subscriptions.add(subscriber)
-    stream.end = () => subscriptions.remove(subscriber)
-    const view = await tasks.view(taskId)
-    // What is read now must be durable before it is told.
-    await this.#durable()
-    if (stream.closed) return
-    const position = typeof from === 'object' ? from : undefined
-    const resumes = position !== undefined && position.logId === logId && position.revision <= revision
-    if (position !== undefined && !resumes) {
-      const reason = position.logId === logId ? 'that position is ahead of this log' : 'that position is of another log'
-      send({ type: 'Reset', req, reason })
-    }
-    if (topic === 'tasks') {
-      if (resumes) subscriber.resume(view.revision > position.revision ? { task: view } : {})
-      else subscriber.begin({ tasks: from === 'now' ? [] : [view] })
+  async #subscribe(stream: Stream, request: ClientMessages['Subscribe']): Promise<void> {
+    const { req, topic, filter, from } = request
+    if (topic === 'logs') {
+      const [taskId] = filter?.ids ?? []
+      if (taskId === undefined || filter?.ids?.length !== 1 || Object.keys(filter).length > 1 || from !== 'snapshot') {
+        throw new TroupeError(
+          'Invalid',
+          'output is followed from a "snapshot" on, of one task: the filter names its id only',
+        )
+      }
+      await this.#readLogs(stream, { type: 'ReadLogs', req, taskId, follow: true })
       return
     }
-    const after = resumes ? position.revision : from === 'now' ? revision : -1
-    const { events, isWhole } = await history.of(taskId, { after, upTo: revision })
-    if (stream.closed) return
-    if (resumes && isWhole) {
-      subscriber.resume({ events })
-    } else {
-      if (resumes) send({ type: 'Reset', req, reason: 'more has happened since that position than is told at one go' })
-      subscriber.begin({ events })
-    }
+    await this.#parts.desk.open(request, {
+      reader: this.#reader,
+      isClosed: () => stream.closed,
+      onEnd: (end) => {
+        stream.end = end
+      },
+      onError: (error) => {
+        this.#endStream(req)
+        this.#fail(req, error)
+      },
+    })
   }
 
   async #readLogs(stream: Stream, { req, taskId: prefix, attempt, follow }: ClientMessages['ReadLogs']): Promise<void> {
@@ -348,6 +335,7 @@ export class ClientSession {
 
   #ended(): void {
     this.#channel.ended()
+    this.#outlet.close()
     for (const req of [...this.#streams.keys()]) this.#endStream(req)
   }
 }

@@ -66,4 +66,39 @@ export class History {
     }
     return { events: events.reverse(), isWhole }
   }
+
+  /** The revision after which the newest `readBytesMax` of a task's transitions begin; -1 if that is all of them. */
+  async beginningOf(taskId: string, upTo: number): Promise<number> {
+    const prefix = prefixes.past(taskId)
+    let bytes = 0
+    for await (const [key] of this.#storage.scan({ gte: prefix, lt: endOf(prefix), reverse: true })) {
+      const logKey = logKeyOf(key)
+      if (revisionOf(logKey) > upTo) continue
+      bytes += (await this.#storage.get(logKey))?.length ?? 0
+      if (bytes > historyLimits.readBytesMax) return revisionOf(logKey)
+    }
+    return -1
+  }
+
+  /**
+   * Transitions of a task with `after` < revision ≤ `upTo`, oldest first, about as many as `bytesMax` holds and only whole
+   * commits. `last`: go on after it; undefined = there are no more.
+   */
+  async portion(
+    taskId: string,
+    { after, upTo, bytesMax }: { after: number; upTo: number; bytesMax: number },
+  ): Promise<{ events: TaskEvent[]; last: number | undefined }> {
+    const events: TaskEvent[] = []
+    let bytesRead = 0
+    const range = { gte: keys.past(taskId, after + 1, 0), lt: keys.past(taskId, upTo + 1, 0) }
+    for await (const [key] of this.#storage.scan(range)) {
+      const logKey = logKeyOf(key)
+      const last = events.at(-1)?.revision
+      if (bytesRead > bytesMax && last !== undefined && last !== revisionOf(logKey)) return { events, last }
+      const bytes = await this.#storage.get(logKey)
+      bytesRead += bytes?.length ?? 0
+      if (bytes !== undefined) events.push(decodeRecord(bytes) as TaskEvent)
+    }
+    return { events, last: undefined }
+  }
 }

@@ -7,6 +7,7 @@
  *                                              └─▶ history, subscriptions, outputs
  */
 
+import type { NodeRegistration } from '../../actors/model.ts'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
 import type { Transport } from '../../transport/transport.ts'
@@ -20,7 +21,7 @@ import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
 import type { Storage } from '../storage/storage.ts'
 import { Backups, type WriteCopy } from './backups.ts'
-import { Book, type News } from './book.ts'
+import { Book } from './book.ts'
 import { Desired } from './desired.ts'
 import { ManagerDoor } from './door.ts'
 import { Drains } from './drains.ts'
@@ -31,7 +32,12 @@ import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
 import { recover } from './recover.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { Desk } from './stream/desk.ts'
+import { EventPast } from './stream/event-past.ts'
+import { type StreamLimits, streamLimits } from './stream/limits.ts'
+import type { Commit } from './stream/news.ts'
+import { NodeChanges, Streams } from './stream/streams.ts'
+import { TaskPast } from './stream/task-past.ts'
 import { Tasks } from './tasks.ts'
 import { Workers } from './workers.ts'
 
@@ -52,6 +58,8 @@ export interface ManagerHostOptions {
   /** Writes entries as a store of their own into a new folder of this machine. Absent: there are no backups. */
   readonly writeCopy?: WriteCopy
   readonly liveness?: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number }
+  /** For tests, which may make them small; clients are promised the defaults. */
+  readonly streamLimits?: Partial<StreamLimits>
   readonly onBoundary?: OnBoundary
   /** It cannot go on: its store failed. The process must end; starting again recovers. */
   readonly onFailure: (error: Error) => void
@@ -66,7 +74,8 @@ interface Parts {
   readonly liveness: Liveness
   readonly nodes: Nodes
   readonly book: Book
-  readonly subscriptions: Subscriptions
+  readonly streams: Streams
+  readonly nodeChanges: NodeChanges
   readonly outputs: Outputs
   readonly workers: Workers
   readonly backups: Backups
@@ -146,13 +155,17 @@ export class ManagerHost {
     const placement = new Placement(this.#options.scheduler ?? (roundRobin as Scheduler<never>)) as Placement
     const desired = new Desired()
     const history = new History(storage)
-    const subscriptions = new Subscriptions()
+    const limits = { ...streamLimits, ...this.#options.streamLimits }
+    const viewOf = (taskId: string) => tasks.known(taskId)
+    const streams = new Streams({ logId, clock, journal, limits, viewOf })
+    const nodeChanges: NodeChanges = new NodeChanges(streams, (nodeId) => nodes.view(nodeId))
     const outputs: Outputs = new Outputs((nodeId) => workers.session(nodeId))
-    const onNews = (news: News) => {
-      subscriptions.publish(news)
-      outputs.onNews(news.task)
+    const onCommit = (commit: Commit) => {
+      streams.publish(commit)
+      for (const { task } of commit.news) outputs.onNews(task)
     }
-    const book = new Book({ placement, desired, history, onNews })
+    const onReserved = (turn: Turn, nodeId: string) => nodeChanges.changed(turn, nodeId)
+    const book = new Book({ placement, desired, history, onCommit, onReserved })
     const host: ActorHost = new ActorHost({
       journal,
       clock,
@@ -175,28 +188,32 @@ export class ManagerHost {
         workers.hangUp(nodeId)
       },
     })
-    const nodes: Nodes = new Nodes({ host, book, placement, liveness })
+    const onRemoved = (turn: Turn, { nodeId, name }: NodeRegistration) => nodeChanges.changed(turn, nodeId, name)
+    const nodes: Nodes = new Nodes({ host, book, placement, liveness, onRemoved })
     const setAside = new Set<string>()
     const shared = {
-      ...{ setAside, host, journal, book, desired, nodes, placement, liveness, outputs, subscriptions },
+      ...{ setAside, host, journal, book, desired, nodes, placement, liveness, outputs, streams, nodeChanges },
       ...{ clock, random, logger },
     }
     const workers: Workers = new Workers({ ...shared, ...times, identity: office })
-    const tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
     const backups = new Backups({ storage, journal, clock, write: this.#options.writeCopy })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
+    const taskPast = new TaskPast({ storage, journal, host, tasks, limits })
+    const eventPast = new EventPast({ storage, journal, history, tasks, limits })
+    const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
       ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
       allowOrigins: this.#options.allowOrigins ?? [],
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, nodes, drains, backups, history, outputs, subscriptions, logger },
+      clientParts: { logId, journal, tasks, nodes, drains, backups, outputs, streams, desk, logger },
       workers,
       clock,
       logger,
     })
     const others = { workers, backups, door, setAside }
-    return { office, journal, host, placement, liveness, nodes, book, subscriptions, outputs, ...others }
+    return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, outputs, ...others }
   }
 
   /** A reader of output that begins to wait after the last news of its task would wait for ever. */
@@ -222,7 +239,10 @@ export class ManagerHost {
   #onStep(stepped: Stepped, turn: Turn): void {
     const parts = this.#parts
     if (stepped.actor.kind === 'task') parts?.book.onStep(stepped, turn)
-    else if (stepped.actor.kind === 'node') parts?.nodes.onStep(stepped, turn)
+    else if (stepped.actor.kind === 'node') {
+      parts?.nodes.onStep(stepped, turn)
+      parts?.nodeChanges.changed(turn, nodeIdOf(stepped.actor.address))
+    }
   }
 
   /** Places what waits and now fits, one after the other, in the turn that made room for it. */
@@ -258,8 +278,9 @@ export class ManagerHost {
   }
 
   async #close(): Promise<void> {
-    const { door, liveness, journal, host } = this.#parts as Parts
+    const { door, liveness, journal, host, streams } = this.#parts as Parts
     liveness.stop()
+    streams.close()
     await door.close()
     // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
     await journal.close()
@@ -277,6 +298,7 @@ export class ManagerHost {
 
   #fail(error: Error): void {
     this.#parts?.liveness.stop()
+    this.#parts?.streams.close()
     this.#opened?.reject(error)
     void this.#parts?.door.fail()
     this.#options.onFailure(error)

@@ -15,6 +15,8 @@ export interface NodesOptions {
   readonly book: Book
   readonly placement: Placement
   readonly liveness: Liveness
+  /** It was forgotten, in this turn. */
+  readonly onRemoved: (turn: Turn, node: NodeRegistration) => void
 }
 
 export class Nodes {
@@ -126,31 +128,39 @@ export class Nodes {
 
   /** Forgets a node for good. Tasks that it may still run are waited for as before. */
   remove(turn: Turn, nodeId: string): void {
-    const { host, placement, liveness } = this.#options
-    this.get(nodeId)?.timers.cancelAll()
+    const { host, placement, liveness, onRemoved } = this.#options
+    const actor = this.get(nodeId)
+    actor?.timers.cancelAll()
     host.actors.delete(keys.nodeRecord(nodeId))
     turn.del(keys.nodeRecord(nodeId))
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
+    if (actor !== undefined) onRemoved(turn, registrationOf(actor))
   }
 
   views(): NodeView[] {
-    const views: NodeView[] = []
-    for (const actor of this.all()) {
-      const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
-      const { placement } = this.#options
-      views.push({
-        id: nodeId,
-        name,
-        ...nodeStanding(actor.snapshot.value),
-        offered: { ...resources },
-        reserved: { ...(placement.node(nodeId)?.reserved ?? { cpus: 0, memoryBytes: 0 }) },
-        tasks: placement.attempts(nodeId),
-        labels: { ...labels },
-        drivers: { ...drivers },
-      })
+    return [...this.all()].map((actor) => this.#view(actor)).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** By its id. */
+  view(nodeId: string): NodeView | undefined {
+    const actor = this.get(nodeId)
+    return actor === undefined ? undefined : this.#view(actor)
+  }
+
+  #view(actor: HostedActor): NodeView {
+    const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
+    const { placement } = this.#options
+    return {
+      id: nodeId,
+      name,
+      ...nodeStanding(actor.snapshot.value),
+      offered: { ...resources },
+      reserved: { ...(placement.node(nodeId)?.reserved ?? { cpus: 0, memoryBytes: 0 }) },
+      tasks: placement.attempts(nodeId),
+      labels: { ...labels },
+      drivers: { ...drivers },
     }
-    return views.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 }
 

@@ -186,6 +186,17 @@ export class Tasks {
     )
   }
 
+  /** Where a task stands that memory speaks for: it is live, or its end is on its way to the disk. */
+  known(taskId: string): TaskView | undefined {
+    const actor = this.#actor(taskId)
+    return actor === undefined ? undefined : this.#live(taskId, actor)
+  }
+
+  /** Tasks whose ends are on their way to the disk. */
+  ending(): Iterable<string> {
+    return this.#options.book.ending.keys()
+  }
+
   /** Where a task stands. Throws `NotFound`, or `Internal` for a record that cannot be read. */
   async view(taskId: string): Promise<TaskView> {
     const actor = this.#actor(taskId)

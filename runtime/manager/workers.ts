@@ -22,7 +22,7 @@ import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
 import type { Outputs } from './outputs.ts'
 import type { Placement } from './placement.ts'
-import type { Subscriptions } from './subscriptions.ts'
+import type { NodeChanges, Streams } from './stream/streams.ts'
 import { WorkerSession } from './worker-session.ts'
 
 type Hello = WorkerMessages['WorkerHello']
@@ -47,7 +47,8 @@ export interface WorkersOptions {
   readonly placement: Placement
   readonly liveness: Liveness
   readonly outputs: Outputs
-  readonly subscriptions: Subscriptions
+  readonly streams: Streams
+  readonly nodeChanges: NodeChanges
   /** Ids of the tasks whose records could not be read: what runs of them is not the manager's to judge. */
   readonly setAside: ReadonlySet<string>
   readonly clock: Clock
@@ -270,8 +271,8 @@ export class Workers {
 
   /** Passed on as it comes, if it is about what the task is doing now. */
   #progress({ nodeId }: WorkerSession, { taskId, attempt, text }: WorkerMessages['Progress']): void {
-    const { book, subscriptions } = this.#options
-    if (book.openOn(nodeId).get(taskId) === attempt) subscriptions.progress(taskId, attempt, text)
+    const { book, streams } = this.#options
+    if (book.openOn(nodeId).get(taskId) === attempt) streams.progress({ taskId, attempt, text })
   }
 
   /** Statuses: each implies the steps that its task has not taken; acknowledged once they are durable. */
@@ -301,7 +302,7 @@ export class Workers {
   }
 
   #imply(turn: Turn, nodeId: string, status: AttemptStatus): void {
-    const { host, placement, book } = this.#options
+    const { host, placement, book, nodeChanges } = this.#options
     const address = keys.task(status.taskId)
     const actor = host.actors.get(address)
     const isOpen = book.openOn(nodeId).get(status.taskId) === status.attempt
@@ -311,6 +312,7 @@ export class Workers {
       for (const event of impliedEvents(context, pathOf(actor.snapshot.value), status)) turn.tell(address, event)
     } else if (status.end !== undefined) {
       placement.release(nodeId, status.taskId, status.attempt)
+      nodeChanges.changed(turn, nodeId)
     }
   }
 
