@@ -36,8 +36,11 @@ export interface CheckupsOptions {
 interface Checkup {
   readonly key: AttemptKey
   readonly check: HealthCheck
-  readonly startedAtMs: number
+  /** When its start period is over, by the clock that nobody sets. */
+  readonly startsUntilMs: number
   health: Health | undefined
+  /** How its checks were timed last: soon while it starts, then at the interval. */
+  pace: 'start' | 'interval' | undefined
   cancelTimer: () => void
   abort: AbortController | undefined
   ended: boolean
@@ -79,12 +82,17 @@ export class Checkups {
   }
 
   #begin({ key, startedAtMs, health }: AttemptContext, check: HealthCheck): void {
+    const { clock } = this.#options
+    const { startPeriodMs } = healthTimes(check)
+    // The wall clock may have been set since it started, or be set later: from here on never more than the whole of it.
+    const ageMs = startedAtMs === undefined ? 0 : Math.max(0, clock.nowMs() - startedAtMs)
     const checkup: Checkup = {
       key,
       check,
-      startedAtMs: startedAtMs ?? this.#options.clock.nowMs(),
+      startsUntilMs: clock.uptimeMs() + startPeriodMs - ageMs,
       // Of an earlier life of this worker: what was well has no start period once more.
       health,
+      pace: undefined,
       cancelTimer: () => {},
       abort: undefined,
       ended: false,
@@ -100,16 +108,18 @@ export class Checkups {
     this.#checkups.delete(attemptName(checkup.key))
   }
 
-  /** What is left of the start period. The wall clock may jump, so never more than the whole of it. */
-  #startingMs({ check, startedAtMs }: Checkup): number {
-    const { startPeriodMs } = healthTimes(check)
-    return Math.min(startPeriodMs, startedAtMs + startPeriodMs - this.#options.clock.nowMs())
+  #isStarting({ startsUntilMs }: Checkup): boolean {
+    return this.#options.clock.uptimeMs() < startsUntilMs
   }
 
   #wait(checkup: Checkup): void {
     const { intervalMs } = healthTimes(checkup.check)
-    const isStarting = checkup.health === undefined && this.#startingMs(checkup) > 0
-    const delayMs = isStarting ? Math.min(intervalMs, healthDefaults.startIntervalMs) : intervalMs
+    const isStarting = checkup.health === undefined && this.#isStarting(checkup)
+    const wholeMs = isStarting ? Math.min(intervalMs, healthDefaults.startIntervalMs) : intervalMs
+    const pace = isStarting ? 'start' : 'interval'
+    // The first of each pace comes earlier, by a time of its own: what was started together is not checked together.
+    const delayMs = checkup.pace === pace ? wholeMs : Math.ceil(wholeMs * firstPart(attemptName(checkup.key)))
+    checkup.pace = pace
     checkup.cancelTimer = this.#options.clock.setTimer(() => {
       const slots = isOverNetwork(checkup.check) ? this.#network : this.#engine
       slots.run(() => this.#check(checkup))
@@ -119,7 +129,7 @@ export class Checkups {
   async #check(checkup: Checkup): Promise<void> {
     if (checkup.ended) return
     const { clock, logger, attempts } = this.#options
-    const isStarting = this.#startingMs(checkup) > 0
+    const isStarting = this.#isStarting(checkup)
     const probed = await this.#probe(checkup).catch((error: Error) => {
       // Nothing was learnt: an engine that is away is told of elsewhere.
       logger.debug(`the health of ${attemptName(checkup.key)} could not be checked`, { reason: error.message })
@@ -205,6 +215,17 @@ export class Checkups {
     const how = exitCode === undefined ? output : `exited with code ${exitCode}${output === '' ? '' : `: ${output}`}`
     return { passed: false, detail: `${command[0]} ${how}` }
   }
+}
+
+/**
+ * The part of a whole delay after which the first of an attempt's checks comes: from a half to a whole, by its name. By
+ * chance it would be drawn anew at each start of the worker. FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/
+ */
+function firstPart(name: string): number {
+  let hash = 0x811c9dc5
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  // Names differ mostly at their end, which reaches the low bits first.
+  return 0.5 + (hash % 1_000) / 2_000
 }
 
 const isOverNetwork = ({ kind }: HealthCheck): boolean => kind === 'http' || kind === 'tcp'

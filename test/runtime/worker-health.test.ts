@@ -91,6 +91,15 @@ describe('checks over the network', () => {
     await it.life.worker.stop()
   })
 
+  test('count once the start period has lasted as long as was asked, whatever the wall clock is set to', async () => {
+    const it = await scene({ kind: 'tcp', port: 1, ...times })
+    it.stage.clock.wallMs -= 3_600_000
+    it.network.answer = refused
+    await pass(it, 12_500)
+    expect(healthOf(it)).toMatchObject({ state: 'failed', failures: 3 })
+    await it.life.worker.stop()
+  })
+
   test('that fail in a row give it up, and then are made no more', async () => {
     const it = await scene({ kind: 'tcp', port: 1, ...times })
     await pass(it, 1_500)
@@ -114,6 +123,23 @@ describe('checks over the network', () => {
     expect(healthOf(it)).toBeUndefined()
     await pass(it, 200)
     expect(healthOf(it)).toMatchObject({ state: 'unhealthy', detail: 'took too long' })
+    await it.life.worker.stop()
+  })
+
+  test('of attempts that started together are spread, and none comes later than at the interval', async () => {
+    const it = await scene({ kind: 'tcp', port: 1, ...times, startPeriodMs: 0 })
+    const health: HealthCheck = { kind: 'tcp', port: 2, ...times, startPeriodMs: 0 }
+    const many = Array.from({ length: 40 }, (_, index) => key(`many-${index}`))
+    for (const each of many) it.stage.manager.want(each, { spec: { ...spec, health } })
+    const start = (each: typeof a) => it.stage.manager.status(each)?.startedAtMs
+    await until('all run', () => many.every((each) => start(each) !== undefined))
+    const startedAtMs = Math.max(...many.map((each) => start(each) as number))
+    await pass(it, 2_100)
+    const firstMs = it.network.asked.filter(({ probe }) => probe.port === 2).map(({ atMs }) => atMs - startedAtMs)
+    expect(firstMs).toHaveLength(many.length)
+    expect(Math.min(...firstMs)).toBeGreaterThanOrEqual(900)
+    expect(Math.max(...firstMs)).toBeLessThanOrEqual(2_000)
+    expect(new Set(firstMs).size).toBeGreaterThanOrEqual(6)
     await it.life.worker.stop()
   })
 
