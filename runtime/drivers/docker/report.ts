@@ -120,6 +120,17 @@ export class Reports {
     if (view.phase === 'running' && mayTellStart) this.#tellStarted(record, view)
     if (view.phase === 'failed' && mayTellStart) this.tellFailure(record, failureOf(view.error || 'no reason given'))
     if (view.phase === 'ended') await this.#tellEnd(record, view)
+    if (view.phase === 'created' && record.startedTold) await this.#forgotten(record, view.id)
+  }
+
+  /**
+   * An engine that is killed soon after a start may not have written it down: then it shows the container as if it had
+   * never run. So would a look from before the start, which is why it looks again.
+   */
+  async #forgotten(record: AttemptRecord, id: string): Promise<void> {
+    const now = await this.#engine.inspect(id)
+    if (now?.phase !== 'created') return
+    this.tellLost(record, 'It ran, but its engine was killed and has forgotten that, so how it ended is not known.')
   }
 
   tellFailure(record: AttemptRecord, failure: StartFailure): void {

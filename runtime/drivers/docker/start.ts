@@ -180,7 +180,7 @@ export class Starts {
       reports.tellLost(record, removedByOthers(attemptName(record.key)))
       return 'told'
     }
-    if (view.phase === 'created') return this.#fence(record, id)
+    if (view.phase === 'created' && !record.startedTold) return this.#fence(record, id)
     if (view.phase === 'running' && record.startedTold) {
       reports.tell({ type: 'Started', key: record.key, atMs: view.startedAtMs ?? this.#options.clock.nowMs() })
       return 'told'
