@@ -1,24 +1,48 @@
-/** A client for applications and the command line on Node: chooses the WebSocket transport, and this machine's clock. */
+/** Clients for Node: they choose the WebSocket transport, and this machine's clock and chance. */
 import { frameLimits } from '../actors/protocol/frame.ts'
 import type { Transport } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
 import { type Client, connectClient } from './client/client.ts'
+import { connectTroupe } from './client/connect-troupe.ts'
+import type { Troupe } from './client/troupe.ts'
+import type { Clock } from './clock.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import type { Random } from './random.ts'
 import { systemClock, systemRandom } from './system.ts'
 
 export interface ConnectOptions {
-  /** The manager's address, `ws://host:port` or `wss://host:port`. */
-  readonly url: string
   /** What `<data-dir>/token` of the manager holds. */
   readonly token: string
-  /** How long connecting, and each reply, may take, in milliseconds. Default 10,000. */
+  /** How long connecting, and each single request, may take before it is asked again, in milliseconds. Default 10,000. */
   readonly requestMs?: number
+  /** Default: WebSocket. */
+  readonly transport?: Pick<Transport, 'connect'>
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** Default: the machine's. */
+  readonly random?: Random
   /** Default: says nothing. */
   readonly logger?: Logger
 }
 
-/** Rejects with TroupeError `Unavailable`, `Unauthorized`, `Invalid` (a wrong URL) or `Protocol`. */
-export function connect(options: ConnectOptions): Promise<Client> {
+/**
+ * A Troupe elsewhere, by its manager's address, `ws://host:port` or `wss://host:port`. Rejects with TroupeError
+ * `Unavailable` (nobody there), `Unauthorized` (wrong token), `Invalid` (a wrong address) or `Protocol` (no version in
+ * common). Once connected it comes back by itself whenever the connection is lost, until it is closed.
+ */
+export async function connect(address: string, options: ConnectOptions): Promise<Troupe> {
+  const { logger = silentLogger, clock = systemClock, random = systemRandom, ...rest } = options
+  const transport = options.transport ?? createClientTransport(logger)
+  return connectTroupe({ ...rest, url: address, transport, clock, random, logger })
+}
+
+export interface OpenClientOptions extends Pick<ConnectOptions, 'token' | 'requestMs' | 'logger'> {
+  /** The manager's address. */
+  readonly url: string
+}
+
+/** One connection that does not come back, for tools that speak the protocol itself. Rejects as `connect` does. */
+export function openClient(options: OpenClientOptions): Promise<Client> {
   const { logger = silentLogger, ...rest } = options
   const transport = createClientTransport(logger)
   return connectClient({ ...rest, transport, clock: systemClock, random: systemRandom, logger })

@@ -36,10 +36,13 @@ export class TroupeError extends Error {
   override readonly name = 'TroupeError'
   readonly code: ErrorCode
   readonly retryable: boolean
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  /** The task whose outcome is not known, to ask again by. */
+  declare readonly taskId?: string
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { readonly taskId?: string }) {
     super(message, options)
     this.code = code
     this.retryable = errorCodes[code].retryable
+    if (options?.taskId !== undefined) this.taskId = options.taskId
   }
 }
 

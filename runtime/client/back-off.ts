@@ -1,6 +1,7 @@
 /** Waiting between tries: exponential with full jitter, so that many clients do not come back in step. */
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
+import { onAbort } from './abort.ts'
 
 export const backOffLimits = {
   /** The upper bound of the first delay, in milliseconds; doubled with each try. */
@@ -15,32 +16,16 @@ export function backOffMs(tries: number, random: Random): number {
   return Math.ceil(random.roll() * bound)
 }
 
-/** What to wake when a signal is aborted. One listener serves all: Node takes more than ten of them for a leak. */
-const sleepers = new WeakMap<AbortSignal, Set<() => void>>()
-
-function sleepersOf(signal: AbortSignal): Set<() => void> {
-  const known = sleepers.get(signal)
-  if (known !== undefined) return known
-  const waking = new Set<() => void>()
-  sleepers.set(signal, waking)
-  const wakeAll = () => {
-    for (const wake of [...waking]) wake()
-  }
-  signal.addEventListener('abort', wakeAll, { once: true })
-  return waking
-}
-
 /** Resolves after `delayMs`, or at once when aborted. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
-    const waking = signal === undefined ? undefined : sleepersOf(signal)
     const wake = () => {
       cancel()
-      waking?.delete(wake)
+      forget()
       resolve()
     }
     const cancel = clock.setTimer(wake, delayMs)
-    waking?.add(wake)
+    const forget = onAbort(signal, wake)
   })
 }

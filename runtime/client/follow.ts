@@ -6,7 +6,7 @@ import type { Client } from './client.ts'
 import { isRetryable, type Link } from './link.ts'
 import type { OutputPiece } from './output.ts'
 import { OutputPlace } from './output-place.ts'
-import { isFinal, type TaskWatch } from './watch.ts'
+import { isFinal } from './watch.ts'
 
 export const followLimits = {
   /** How long the rest of the output may stay away after the attempt has ended, in milliseconds. */
@@ -15,16 +15,22 @@ export const followLimits = {
   triesAfterEndMax: 5,
 } as const
 
+/** Who knows the states of the task. */
+export interface Watch {
+  /** The first state from now on that fits, the present one included. */
+  until(fits: (view: TaskView) => boolean): Promise<TaskView>
+}
+
 export interface FollowOptions {
   readonly link: Link
   readonly taskId: string
-  readonly watch: TaskWatch
+  readonly watch: Watch
   /** The attempt to begin with; from 1. */
   readonly attempt: number
   /** Go on with the attempts that follow. */
   readonly onward: boolean
   /** Awaited before more is asked for: this is what slows the sender down. A piece with `lostBytes` follows on a gap. */
-  readonly write: (piece: OutputPiece) => Promise<void>
+  readonly write: (piece: OutputPiece, attempt: number) => Promise<void>
   /** Why the output of an attempt is not complete. */
   readonly onIncomplete: (attempt: number, why: string) => void
   /** Ends it quietly. */
@@ -63,18 +69,20 @@ async function followAttempt(options: FollowOptions, attempt: number): Promise<v
     )
   for (let tries = 0, triesAfterEnd = 0; !signal.aborted; tries += 1) {
     const client = await link.client()
+    let complete: boolean
     try {
-      const complete = await readOnce(client, options, attempt, place)
-      if (!complete && !signal.aborted) onIncomplete(attempt, 'its worker says nothing any more')
-      return
+      complete = await readOnce(client, options, attempt, place)
     } catch (error) {
       if (over) triesAfterEnd += 1
       if (!isRetryable(error) || triesAfterEnd >= followLimits.triesAfterEndMax) {
         onIncomplete(attempt, (error as TroupeError).message)
         return
       }
+      await pause(link.clock, backOffMs(tries, link.random), signal)
+      continue
     }
-    await pause(link.clock, backOffMs(tries, link.random), signal)
+    if (!complete && !signal.aborted) onIncomplete(attempt, 'its worker says nothing any more')
+    return
   }
 }
 
@@ -95,7 +103,7 @@ async function readOnce(client: Client, options: FollowOptions, attempt: number,
       const news = place.newsOf(piece)
       if (news !== undefined) {
         idle.busy(true)
-        await write(news)
+        await write(news, attempt)
       }
       idle.busy(false)
     }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, until } from './cluster.ts'
 
 let cluster: Cluster

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, freePort, until } from './cluster.ts'
 
 let cluster: Cluster

@@ -4,7 +4,7 @@ import type { TaskEvent, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { Client } from '../../runtime/client/client.ts'
 import { type Link, openLink } from '../../runtime/client/link.ts'
 import { TaskWatch } from '../../runtime/client/watch.ts'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { until } from './cluster.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { connect } from '../../runtime/connect.ts'
+import type { TaskEvent } from '../../actors/model.ts'
 import { Cluster, type Program, until } from './cluster.ts'
 
 /** Debian's own, whose packages it needs; another Python may come before it on the path. */
@@ -47,15 +47,10 @@ class Script {
 
 /** What the manager itself has written down, as the script prints it. */
 async function history(): Promise<string[]> {
-  const client = await connect({ url: cluster.address, token: await cluster.token() })
-  try {
-    const { items } = await client.query({ scope: 'all' })
-    expect(items).toHaveLength(1)
-    const { events } = await client.explain(items[0]?.id ?? '')
-    return events.map(({ revision, event, to }) => `${revision} ${event.type} ${to}`)
-  } finally {
-    await client.close()
-  }
+  const tasks = await cluster.json<{ id: string }[]>('status', '--all', '--json')
+  expect(tasks).toHaveLength(1)
+  const { events } = await cluster.json<{ events: TaskEvent[] }>('explain', tasks[0]?.id ?? '', '--json')
+  return events.map(({ revision, event, to }) => `${revision} ${event.type} ${to}`)
 }
 
 const startUp = async (): Promise<Program> => {

@@ -8,7 +8,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { TaskSpec, TaskView } from '../../actors/model.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Client } from '../../runtime/client/client.ts'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, containersWith, type Program, processesMentioning, testImage, until } from './cluster.ts'
 import { createDice } from './dice.ts'
 

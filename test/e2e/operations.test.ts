@@ -1,7 +1,7 @@
 /** What an operator does, with real processes: empty a node, and end a manager and a worker in order. */
 import { afterEach, expect, test } from 'vitest'
 import type { NodeView } from '../../actors/model.ts'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, until } from './cluster.ts'
 
 let cluster: Cluster

@@ -1,7 +1,7 @@
 /** The main job on real input: a container and a process, submitted on the command line, run through all states. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TaskEvent } from '../../actors/model.ts'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, containersWith, testImage, until } from './cluster.ts'
 
 let cluster: Cluster

@@ -1,6 +1,6 @@
 /** Two workers on one machine and one engine: a fair share each, and neither touches what is the other's. */
 import { afterEach, expect, test } from 'vitest'
-import { connect } from '../../runtime/connect.ts'
+import { openClient as connect } from '../../runtime/connect.ts'
 import { Cluster, containersWith, testImage, until } from './cluster.ts'
 
 let cluster: Cluster | undefined

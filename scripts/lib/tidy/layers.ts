@@ -111,7 +111,15 @@ const portFiles = [
   'runtime/options.ts',
   'runtime/version.ts',
 ]
-const rootFiles = ['runtime/index.ts', 'runtime/open.ts', 'runtime/connect.ts', 'runtime/browser.ts']
+const rootFiles = [
+  'runtime/index.ts',
+  'runtime/open.ts',
+  'runtime/open-troupe.ts',
+  'runtime/hosts.ts',
+  'runtime/connect.ts',
+  'runtime/browser.ts',
+  'runtime/conformance.ts',
+]
 
 /** The layer of a file, by its path from the root; undefined for one that has no place in the design. */
 export function layerOf(path: string): Layer | undefined {

@@ -1,0 +1,111 @@
+/** What people build on: the same interface for a Troupe in this process (`openTroupe`) and one elsewhere (`connect`). */
+import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
+import type { ClientReplies, TaskFilter } from '../../actors/protocol/client.ts'
+import type { CallOptions } from './asking.ts'
+import type { Counters } from './counters.ts'
+import type { EventStream, EventsOptions } from './event-stream.ts'
+import type { LogLine, LogsOptions } from './log-lines.ts'
+import type { TaskOutput } from './snapshot.ts'
+import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
+
+/** Why a task is where it is: its view and spec, the newest placement decision, attempts, last events, and timers. */
+export type Explanation = Omit<ClientReplies['Explanation'], 'type' | 'req'>
+
+export interface RunOptions extends CallOptions {
+  /**
+   * The task's id: `[a-z0-9][a-z0-9-]*`, at most 63 characters, for ever its own. With an id that comes from your own data
+   * (an order's number), running the same twice makes one task. Default: 12 random characters, 60 bits.
+   */
+  readonly id?: string
+}
+
+export interface ListOptions extends CallOptions {
+  /** Only tasks that fit all of this. Default: all. */
+  readonly filter?: TaskFilter
+  /** `recent` (default): what is live and the last 50 that ended. `all`: everything that the manager remembers. */
+  readonly scope?: 'recent' | 'all'
+  /** Only ids after this one: the `next` of the page before. */
+  readonly after?: string
+  /** Tasks in a page, 1 to 500. Default 500. */
+  readonly limit?: number
+}
+
+export interface TaskPage {
+  /** In the order of their ids. */
+  readonly tasks: readonly TaskView[]
+  /** What to pass as `after` for the next page; undefined on the last. */
+  readonly next: string | undefined
+}
+
+export interface DrainOptions extends CallOptions {
+  /** How long what may not be replaced is waited for before it is stopped, in milliseconds, 0 to 2^31 - 1. Default: for ever. */
+  readonly deadlineMs?: number
+}
+
+export interface BackupMade {
+  /** The last revision that is certainly in the copy. */
+  readonly revision: number
+  /** Entries of the store that were copied. */
+  readonly entries: number
+}
+
+/** Counters as plain numbers, for the application to export as it likes. */
+export type Metrics = Readonly<Counters>
+
+/**
+ * A Troupe. Every call may reject with TroupeError, whose `code` says what to do about it and whose `retryable` whether the
+ * same again can help; `Unauthorized`, `Unavailable` and `Protocol` may come from any. A lost connection is dialled again
+ * for as long as the Troupe is open; calls ask again by the ids they chose until their `timeoutMs`.
+ */
+export interface Troupe extends AsyncDisposable {
+  /**
+   * Runs a task; resolves once it is accepted and on disk, with its first state. Rejects with `Invalid` (what is wrong
+   * with the spec), `Conflict` (the id belongs to another spec), `Overloaded`, `StorageFailed`, or `OutcomeUnknown`:
+   * then `taskId` of the error is the id to `get`, or to run the same spec by again.
+   */
+  run(spec: TaskSpec, options?: RunOptions): Promise<TaskRef>
+  /** A task by its id, or a beginning of it that is clear. Rejects with `NotFound`, `Ambiguous`. */
+  get(id: string, options?: CallOptions): Promise<TaskRef>
+  /** One page of tasks. */
+  list(options?: ListOptions): Promise<TaskPage>
+  /** All pages, one task after the other; each page is asked for when it is needed. */
+  listAll(options?: Omit<ListOptions, 'after'>): AsyncIterable<TaskView>
+  /** Asks a task to end, by its whole id; see `TaskRef.stop`. Rejects with `NotFound`. */
+  stop(id: string, options?: StopOptions): Promise<Stopped>
+  /** Runs a final task again as a new one, by its whole id. Rejects with `NotFound`, and `Conflict` while it lives. */
+  rerun(id: string, options?: RerunOptions): Promise<TaskRef>
+  /** What a task came to, once it is final; see `TaskRef.result`. Rejects with `NotFound`, `Ambiguous`. */
+  wait(id: string, options?: CallOptions): Promise<TaskOutput>
+  /** Every node there is, with what it offers and what is reserved. */
+  nodes(options?: CallOptions): Promise<NodeView[]>
+  /**
+   * Has a node, by name or id, get no new tasks and lose those it has. Resolves when the wish is stored; the drain is over
+   * once its `tasks` is 0. Rejects with `NotFound`, `OutcomeUnknown`.
+   */
+  drain(node: string, options?: DrainOptions): Promise<NodeView>
+  /** Has a node take tasks again. Rejects with `NotFound`, `OutcomeUnknown`. */
+  undrain(node: string, options?: CallOptions): Promise<NodeView>
+  /** Forgets a node that is Down, or drained, empty and disconnected. Rejects with `NotFound`, or `Conflict` while it is of use. */
+  removeNode(node: string, options?: CallOptions): Promise<void>
+  /** Transitions of tasks as they happen, each once and in order, without a silent gap. */
+  events(options?: EventsOptions): EventStream
+  /**
+   * What a task wrote, oldest line first; a reader that is slow slows the sender. Throws from the iteration: `NotFound`,
+   * `Ambiguous`, and `Unavailable` where output is missing (see `onIncomplete`).
+   */
+  logs(id: string, options?: LogsOptions): AsyncIterable<LogLine>
+  /** Why a task is where it is. Rejects with `NotFound`, `Ambiguous`. */
+  explain(id: string, options?: CallOptions): Promise<Explanation>
+  /**
+   * Copies the manager's store, while it runs, into a folder of the manager's machine that is new or empty; absolute. Its
+   * `timeoutMs` is an hour by default. It is not asked again by itself. Rejects with `Conflict`, `Invalid`, `OutcomeUnknown`.
+   */
+  backup(dir: string, options?: CallOptions): Promise<BackupMade>
+  /** What this Troupe has counted so far. */
+  metrics(): Metrics
+  /**
+   * Lets go: subscriptions and iterations end with `Unavailable`, and nothing keeps the process alive. Tasks go on running;
+   * an embedded manager and worker take them up again when they are opened on the same folder. Twice is once.
+   */
+  close(): Promise<void>
+}

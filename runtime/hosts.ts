@@ -1,0 +1,172 @@
+/** A manager and a worker out of parts that were chosen, and the choice of the usual ones: what all roots share. */
+import { existsSync } from 'node:fs'
+import { cpus, hostname, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { TroupeError } from '../actors/protocol/errors.ts'
+import { frameLimits } from '../actors/protocol/frame.ts'
+import type { Transport, TransportLimits } from '../transport/transport.ts'
+import type { Clock } from './clock.ts'
+import type { Driver } from './drivers/driver.ts'
+import { createNodeProber } from './health/node.ts'
+import { formatVersion } from './host/keys.ts'
+import type { Logger } from './logger.ts'
+import { ManagerHost, type ManagerHostOptions } from './manager/manager.ts'
+import type { OpenedWorker, StorageKind } from './options.ts'
+import type { Random } from './random.ts'
+import { createMemoryStorage } from './storage/memory.ts'
+import type { Storage } from './storage/storage.ts'
+import { version } from './version.ts'
+import { WorkerHost } from './worker/worker.ts'
+
+export const transportLimits: TransportLimits = {
+  frameBytesMax: frameLimits.frameBytesMax,
+  frameDepthMax: frameLimits.frameDepthMax,
+  sendBufferBytesHigh: 1_024 * 1_024,
+  sendBufferBytesMax: frameLimits.sendBufferBytesMax,
+}
+
+/** The memory network's one address; nobody outside the process can dial it. */
+export const innerAddress = 'this-process:1'
+
+export async function openStorage(kind: StorageKind, dir: string, logger: Logger): Promise<Storage> {
+  if (kind === 'memory') return createMemoryStorage()
+  const { openRocksdbStorage } = await import('./storage/rocksdb.ts')
+  return openRocksdbStorage({ dir, logger, format: formatVersion })
+}
+
+/** What can go wrong for good, as a promise that only ever rejects. */
+function failure(): { failed: Promise<never>; fail: (error: Error) => void } {
+  let fail: (error: Error) => void = () => {}
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject
+  })
+  // Who does not listen is told by what comes of it.
+  failed.catch(() => {})
+  return { failed, fail }
+}
+
+export interface StartedManager {
+  readonly host: ManagerHost
+  /** Rejects when it cannot go on. Never resolves. */
+  readonly failed: Promise<never>
+}
+
+/** The store is the manager's from now on: it is closed with it, and if it cannot start. */
+export async function startManager(parts: Omit<ManagerHostOptions, 'version' | 'onFailure'>): Promise<StartedManager> {
+  const { failed, fail } = failure()
+  const host = new ManagerHost({ ...parts, version, onFailure: fail })
+  try {
+    await host.start()
+  } catch (error) {
+    await parts.storage.close().catch(() => {})
+    throw error
+  }
+  return { host, failed }
+}
+
+/** What a worker's machine offers to tasks. */
+export interface Offer {
+  /** For people, unique in the cluster. Default: the machine's host name. */
+  readonly name?: string
+  readonly labels?: Readonly<Record<string, string>>
+  /** Cores to offer. Default: what the machine has. */
+  readonly cpus?: number
+  /** Bytes of memory to offer. Default: what the machine has. */
+  readonly memoryBytes?: number
+}
+
+export interface WorkerParts {
+  readonly offer: Offer
+  readonly storage: Storage
+  readonly transport: Transport
+  readonly managerUrl: string
+  readonly token: string
+  readonly drivers: ReadonlyMap<string, Driver>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** The store and the drivers are the worker's from now on: they are closed with it. */
+export async function startWorker({ offer, ...parts }: WorkerParts): Promise<OpenedWorker> {
+  const { failed, fail } = failure()
+  const name = offer.name ?? nameOfMachine()
+  const host = new WorkerHost({
+    ...parts,
+    drivers: new Map(parts.drivers),
+    prober: createNodeProber(),
+    registration: {
+      name,
+      resources: { cpus: offer.cpus ?? cpus().length, memoryBytes: offer.memoryBytes ?? totalmem() },
+      labels: { ...offer.labels },
+    },
+    version,
+    onFailure: fail,
+  })
+  try {
+    await host.start()
+  } catch (error) {
+    await parts.storage.close().catch(() => {})
+    throw error
+  }
+  const close = async () => {
+    await host.stop()
+    await parts.storage.close()
+    for (const driver of parts.drivers.values()) await driver.close()
+  }
+  return { name, nodeId: host.nodeId, connected: host.connected, close, failed }
+}
+
+/** What the drivers that come with Troupe need. */
+export interface DriverPlace {
+  /** The worker's folder. */
+  readonly dir: string
+  readonly allowMounts: readonly string[]
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+async function openDocker({ dir, allowMounts, clock, logger }: DriverPlace): Promise<Driver> {
+  const { createDockerDriver } = await import('./drivers/docker/driver.ts')
+  return createDockerDriver({ clock, logger, outputDir: join(dir, 'docker'), allowMounts })
+}
+
+async function openProcess({ dir, clock, logger }: DriverPlace): Promise<Driver> {
+  const { createProcessDriver } = await import('./drivers/process/driver.ts')
+  return createProcessDriver({ dir: join(dir, 'process'), clock, logger, defaultWorkdir: process.cwd() })
+}
+
+/** A driver that comes with Troupe. Rejects with TroupeError `Invalid` for a name that none of them has. */
+export async function openDriver(name: string, place: DriverPlace): Promise<Driver> {
+  if (name === 'docker') return openDocker(place)
+  if (name === 'process') return openProcess(place)
+  throw new TroupeError('Invalid', `there is no driver "${name}"; there are docker and process`)
+}
+
+/**
+ * Docker, if an engine answers, or if this worker has offered it before: its containers may still run, and only the engine
+ * can say so once it is back. The folder is made before the first of them is.
+ */
+export async function findDocker(place: DriverPlace): Promise<Driver | undefined> {
+  const { dir, logger } = place
+  const docker = await openDocker(place)
+  const probe = await docker.probe()
+  const wasOffered = existsSync(join(dir, 'docker'))
+  if (probe.state === 'complete') return docker
+  if (wasOffered) {
+    const advice = 'its containers are left as they are until it answers; to do without, name the drivers with --driver'
+    logger.warn(`docker is unavailable: ${probe.detail}; ${advice}`)
+    return docker
+  }
+  await docker.close()
+  logger.info(`docker is left out: ${probe.detail}`)
+  return undefined
+}
+
+/** A host's name as a node may be called. */
+function nameOfMachine(): string {
+  const name = hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 63)
+  return /^[A-Za-z0-9]/.test(name) ? name : 'node'
+}

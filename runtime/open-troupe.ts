@@ -1,0 +1,223 @@
+/** A Troupe inside an application: manager and worker in this process, each part of them the application's if it likes. */
+import { join, resolve } from 'node:path'
+import { TroupeError } from '../actors/protocol/errors.ts'
+import { roundRobin } from '../actors/schedulers/round-robin.ts'
+import type { Scheduler } from '../actors/schedulers/scheduler.ts'
+import { createMemoryTransport, type MemoryTransport } from '../transport/memory.ts'
+import type { Transport } from '../transport/transport.ts'
+import { createWebsocketTransport } from '../transport/websocket.ts'
+import { connectTroupe } from './client/connect-troupe.ts'
+import type { RemoteTroupe } from './client/remote-troupe.ts'
+import type { Troupe } from './client/troupe.ts'
+import type { Clock } from './clock.ts'
+import { copyWriter } from './copy.ts'
+import type { Driver } from './drivers/driver.ts'
+import {
+  type DriverPlace,
+  findDocker,
+  innerAddress,
+  transportLimits as limits,
+  type Offer,
+  openDriver,
+  openStorage,
+  type StartedManager,
+  startManager,
+  startWorker,
+} from './hosts.ts'
+import { type Logger, silentLogger } from './logger.ts'
+import { checkListen, checkOrigins } from './open.ts'
+import type { OpenedWorker, StorageKind } from './options.ts'
+import type { Random } from './random.ts'
+import type { Storage } from './storage/storage.ts'
+import { systemClock, systemRandom } from './system.ts'
+import { loadToken } from './token.ts'
+
+/** Opens a store of the application's own for one of the two hosts; it is closed with the Troupe. */
+export type OpenStorage = (host: 'manager' | 'worker') => Storage | Promise<Storage>
+
+export interface TroupeOptions<SchedulerState = unknown> extends Offer {
+  /**
+   * The folder of stores, output and token; made if it is not there. One process at a time may have it. Needed for the
+   * storage `rocksdb` and for the drivers that come with Troupe.
+   */
+  readonly dataDir?: string
+  /** `rocksdb` (default), `memory` (forgets it all at the end), or a function that opens a store for each host. */
+  readonly storage?: StorageKind | OpenStorage
+  /** Says what a node costs; the cheapest gets the task. Default: round-robin. */
+  readonly scheduler?: Scheduler<SchedulerState>
+  /**
+   * What runs tasks here: `docker`, `process`, or drivers of the application's own, each under its `name`; they are closed
+   * with the Troupe. Default: `process`, and `docker` if an engine answers. None (`[]`): there is no worker here, and
+   * those that `listen` lets in do the work.
+   */
+  readonly drivers?: readonly (string | Driver)[]
+  /** Folders, absolute, that containers may mount, and all that is below them. Default: none. */
+  readonly allowMounts?: readonly string[]
+  /** `host:port` for workers and clients elsewhere, the command line among them; port 0 = any. Default: nobody is let in. */
+  readonly listen?: string
+  /** What listens there. Default: WebSocket. */
+  readonly transport?: Transport
+  /** What those who come in must show. Default: the one in `<dataDir>/token`, made if it is not there. */
+  readonly token?: string
+  /** Listen beyond loopback without TLS. Default false: such an address is refused. */
+  readonly insecure?: boolean
+  /** Pages of these origins, `https://app.example`, may connect. Default: none but the manager's own. */
+  readonly allowOrigins?: readonly string[]
+  /** The folder was restored from a backup or a copy: take over from whoever has gone on from it. Default false. */
+  readonly newTerm?: boolean
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** Default: the machine's. */
+  readonly random?: Random
+  /** What goes on, for an operator. Default: says nothing. */
+  readonly logger?: Logger
+  /**
+   * The manager or the worker cannot go on: its store has failed. All calls reject from then on; what was acknowledged is
+   * on disk, and opening the folder again, best in a new process, recovers.
+   */
+  readonly onFailure?: (error: Error) => void
+}
+
+/** A Troupe whose manager is in this process. */
+export interface OpenedTroupe extends Troupe {
+  /** What others can dial, `ws://127.0.0.1:4747`; undefined without `listen`. */
+  readonly address: string | undefined
+  /** What they must show. */
+  readonly token: string
+}
+
+/** All but the one option whose type depends on the application. */
+type Plain = Omit<TroupeOptions, 'scheduler'>
+
+interface Chosen extends Required<Pick<TroupeOptions, 'clock' | 'random' | 'logger'>> {
+  readonly token: string
+  readonly openStorage: OpenStorage
+  readonly network: MemoryTransport
+}
+
+/**
+ * Opens a manager and a worker in this process; resolves when the worker is ready. Any number may be open at once, each on
+ * its own folder: nothing is global, no signal is taken, the process is never ended, and after `close` nothing keeps it
+ * alive. Rejects with TroupeError `Invalid`, with StorageError (`locked`: another process has the folder) or with
+ * TransportError (`address-in-use`).
+ */
+export async function openTroupe<SchedulerState = unknown>(
+  options: TroupeOptions<SchedulerState> = {},
+): Promise<OpenedTroupe> {
+  const chosen = await choose(options)
+  const opened: { close(): Promise<void> }[] = []
+  const closeAll = async () => {
+    for (const one of opened.reverse()) await one.close()
+    opened.length = 0
+  }
+  try {
+    const manager = await openManager(options, chosen)
+    opened.push({ close: () => manager.host.stop() })
+    const worker = await openWorker(options, chosen)
+    if (worker !== undefined) {
+      opened.push(worker)
+      await Promise.race([worker.connected, worker.failed, manager.failed])
+    }
+    const { clock, random, logger, token, network } = chosen
+    const transport = network.as('application')
+    const troupe = await connectTroupe({
+      ...{ transport, url: `ws://${innerAddress}`, token, clock, random, logger, onClose: closeAll },
+    })
+    watchOver(troupe, [manager.failed, ...(worker ? [worker.failed] : [])], options, logger)
+    const address = options.listen === undefined ? undefined : manager.host.addresses[1]
+    return Object.assign(troupe, { address, token })
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+function watchOver(
+  troupe: RemoteTroupe,
+  failures: readonly Promise<never>[],
+  { onFailure }: Plain,
+  logger: Logger,
+): void {
+  Promise.race(failures).catch((error: Error) => {
+    logger.error(`this Troupe cannot go on: ${error.message}`)
+    const text = `This Troupe cannot go on: ${error.message}`
+    void troupe.end(new TroupeError('StorageFailed', text, { cause: error })).catch((failure: Error) => {
+      logger.error(`closing it failed: ${failure.message}`)
+    })
+    onFailure?.(error)
+  })
+}
+
+async function choose(options: Plain): Promise<Chosen> {
+  const { dataDir, storage = 'rocksdb', logger = silentLogger, clock = systemClock, random = systemRandom } = options
+  const { listen, insecure = false } = options
+  if (listen !== undefined) checkListen({ listen, insecure })
+  if (storage === 'rocksdb' && dataDir === undefined) {
+    throw new TroupeError('Invalid', `Say where the tasks are kept with dataDir, or set storage to 'memory'.`)
+  }
+  const kind = typeof storage === 'function' ? undefined : storage
+  return {
+    ...{ clock, random, logger },
+    token: options.token ?? (dataDir === undefined ? random.id(32) : await loadToken(dataDir, random)),
+    openStorage:
+      typeof storage === 'function'
+        ? storage
+        : (host) => openStorage(kind as StorageKind, folderOf(dataDir ?? '', host), logger),
+    network: createMemoryTransport({ limits, clock }),
+  }
+}
+
+/** Where `troupe up` keeps it as well, so that either can go on with the other's folder. */
+const folderOf = (dataDir: string, host: 'manager' | 'worker'): string =>
+  host === 'manager' ? join(dataDir, 'manager') : join(resolve(dataDir, 'worker'), 'store')
+
+async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promise<StartedManager> {
+  const { listen, newTerm = false, storage = 'rocksdb', scheduler } = options
+  const { network, token, clock, random, logger } = chosen
+  const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock })
+  return startManager({
+    storage: await chosen.openStorage('manager'),
+    transports: [
+      { transport: network, listen: innerAddress },
+      ...(listen === undefined ? [] : [{ transport, listen }]),
+    ],
+    allowOrigins: checkOrigins({ allowOrigins: options.allowOrigins ?? [] }),
+    // Whatever it remembers is its own affair: it is only handed back to it.
+    scheduler: (scheduler ?? roundRobin) as Scheduler<never>,
+    ...{ token, clock, random, logger, newTerm },
+    ...(storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
+  })
+}
+
+async function openWorker(options: Plain, chosen: Chosen): Promise<OpenedWorker | undefined> {
+  if (options.drivers?.length === 0) return undefined
+  const { network, token, clock, random, logger } = chosen
+  const drivers = await openDrivers(options, chosen)
+  return startWorker({
+    offer: options,
+    storage: await chosen.openStorage('worker'),
+    transport: network.as('worker'),
+    managerUrl: `ws://${innerAddress}`,
+    ...{ token, drivers, clock, random, logger },
+  })
+}
+
+async function openDrivers(options: Plain, chosen: Chosen): Promise<Map<string, Driver>> {
+  const { dataDir, allowMounts = [] } = options
+  const { clock, logger } = chosen
+  const placeFor = (name: string): DriverPlace => {
+    if (dataDir === undefined) {
+      throw new TroupeError('Invalid', `The driver ${name} keeps output on disk: say where with dataDir.`)
+    }
+    return { dir: resolve(dataDir, 'worker'), allowMounts, clock, logger }
+  }
+  const drivers = new Map<string, Driver>()
+  for (const one of options.drivers ?? ['process']) {
+    const driver = typeof one === 'string' ? await openDriver(one, placeFor(one)) : one
+    if (drivers.has(driver.name))
+      throw new TroupeError('Invalid', `There are two drivers ${driver.name}: name one otherwise.`)
+    drivers.set(driver.name, driver)
+  }
+  const docker = options.drivers === undefined ? await findDocker(placeFor('docker')) : undefined
+  return docker === undefined ? drivers : drivers.set('docker', docker)
+}
