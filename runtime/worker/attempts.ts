@@ -43,6 +43,8 @@ export class Attempts {
   readonly #options: AttemptsOptions
   /** Starts that were asked for and have not come to an end. */
   readonly #starts = new Map<string, Start>()
+  /** How often the driver was asked to start it, in this life of the worker. */
+  readonly #startsMade = new Map<string, number>()
   readonly #slots = new Map<string, Slots>()
   /** Of attempts that were not started yet, so that a start need not read the store. */
   readonly #specs = new Map<string, TaskSpec>()
@@ -69,6 +71,11 @@ export class Attempts {
     return this.#starts.has(attemptName(key))
   }
 
+  /** How many starts of it were asked for up to now: whoever compares can tell whether one was asked for in between. */
+  startsMade(key: AttemptKey): number {
+    return this.#startsMade.get(attemptName(key)) ?? 0
+  }
+
   /** Its spec is at hand for the start that follows. */
   expect(key: AttemptKey, spec: TaskSpec): void {
     this.#specs.set(attemptName(key), spec)
@@ -86,6 +93,7 @@ export class Attempts {
     if (actor === undefined || contextOf(actor).startedAtMs !== undefined || this.#starts.has(name)) return
     const start: Start = { controller: new AbortController(), handedOver: false, removeAfter: false }
     this.#starts.set(name, start)
+    this.#startsMade.set(name, this.startsMade(key) + 1)
     const driverName = contextOf(actor).driver
     this.#slotsOf(driverName).run(async () => {
       await this.#start(key, driverName, start)
@@ -166,6 +174,7 @@ export class Attempts {
 
   #remove(key: AttemptKey): void {
     const actor = this.get(key)
+    this.#startsMade.delete(attemptName(key))
     if (actor === undefined) return
     this.#options.removals.remove(contextOf(actor).driver, key, () => this.tell(key, { type: 'Removed' }))
   }

@@ -66,15 +66,16 @@ export class Recovery {
   /** The driver has told what exists: asks again what was asked of it. Resolves when it was done, or is put off. */
   async look(driverName: string): Promise<void> {
     const { attempts } = this.#options
-    // Those that begin while the driver answers are not in its answer.
+    // Those that begin while the driver answers are not in its answer: also those whose start waits for its flush.
     const before = this.#of(driverName)
       .filter((actor) => existing.has(stateOf(actor)))
-      .map((actor) => contextOf(actor).key)
-      .filter((key) => !attempts.isStarting(key))
+      .map((actor) => ({ key: contextOf(actor).key, starts: attempts.startsMade(contextOf(actor).key) }))
+      .filter(({ key }) => !attempts.isStarting(key))
     const listed = await this.#list(driverName)
     if (listed === undefined) return
     const names = new Set(listed.map(attemptName))
-    for (const key of before) if (!names.has(attemptName(key))) this.#lost(driverName, key)
+    const looked = before.filter(({ key, starts }) => starts === attempts.startsMade(key)).map(({ key }) => key)
+    for (const key of looked) if (!names.has(attemptName(key))) this.#lost(driverName, key)
     const desired = this.#options.desired()
     for (const actor of this.#of(driverName)) {
       const { key } = contextOf(actor)
@@ -86,7 +87,7 @@ export class Recovery {
     // One that waited for its start and was stopped while the driver answered: that stop found nothing, and nothing tells its end.
     const isMissed = (key: AttemptKey) => !names.has(attemptName(key)) && !attempts.isStarting(key)
     const stopping = this.#of(driverName).filter((actor) => stateOf(actor) === 'Stopping')
-    const missed = stopping.map((actor) => contextOf(actor).key).filter((key) => isMissed(key) && !before.includes(key))
+    const missed = stopping.map((actor) => contextOf(actor).key).filter((key) => isMissed(key) && !looked.includes(key))
     if (missed.length > 0) await this.look(driverName)
   }
 

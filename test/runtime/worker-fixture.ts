@@ -47,11 +47,22 @@ export class Stage {
   readonly storage: Storage = createMemoryStorage()
   readonly said: string[] = []
   #lives = 0
+  #stalled: (() => void)[] | undefined
 
   static async open(): Promise<Stage> {
     const stage = new Stage()
     await stage.manager.listen(stage.transport)
     return stage
+  }
+
+  /** The disk takes nothing until it is told to go on. */
+  stall(): void {
+    this.#stalled = []
+  }
+
+  goOn(): void {
+    for (const resolve of this.#stalled ?? []) resolve()
+    this.#stalled = undefined
   }
 
   /** A worker on this stage. A second one goes on from the store of the first. */
@@ -69,7 +80,11 @@ export class Stage {
       if (alive) more.onBoundary?.(boundary)
     }
     const worker = new WorkerHost({
-      storage: mortalStorage(this.storage, () => alive),
+      storage: mortalStorage(
+        this.storage,
+        () => alive,
+        () => this.#disk(),
+      ),
       transport: mortalTransport(this.transport.as(name), () => alive),
       managerUrl: this.manager.url,
       token: 'token',
@@ -97,6 +112,12 @@ export class Stage {
     await until('the worker is connected', () => isConnected, this.clock)
   }
 
+  /** Resolves when the disk takes something. */
+  async #disk(): Promise<void> {
+    const stalled = this.#stalled
+    if (stalled !== undefined) await new Promise<void>((resolve) => stalled.push(resolve))
+  }
+
   #logger(): Logger {
     const say = (message: string, fields?: Record<string, unknown>) => {
       this.said.push(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`)
@@ -105,12 +126,13 @@ export class Stage {
   }
 }
 
-function mortalStorage(storage: Storage, alive: () => boolean): Storage {
+function mortalStorage(storage: Storage, alive: () => boolean, disk: () => Promise<void>): Storage {
   const never = new Promise<never>(() => {})
   return {
     supports: storage.supports,
     get: (name) => storage.get(name),
     batch: async (ops, options) => {
+      await disk()
       if (!alive()) return never
       await storage.batch(ops, options)
       if (!alive()) await never

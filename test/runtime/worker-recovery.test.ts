@@ -133,6 +133,32 @@ describe('what a driver does not have', () => {
     await second.worker.stop()
   })
 
+  test('is not lost when it is stored and started only while the driver answers', async () => {
+    const stage = await Stage.open()
+    const { world, manager } = stage
+    const life = stage.begin()
+    await stage.connected(life)
+    await settle()
+    stage.stall()
+    world.obedient = false
+    world.heldLists = true
+    manager.want(a)
+    manager.want(a, { action: 'stop' })
+    await settle()
+    world.setAvailable(true)
+    await until('the driver is asked what it has', () => world.letThrough.length > 0)
+    stage.goOn()
+    await until('it runs', () => manager.status(a)?.startedAtMs !== undefined)
+    for (const letThrough of world.letThrough.splice(0)) letThrough()
+    await settle()
+    expect(manager.status(a)?.end).toBeUndefined()
+    world.exit(a, 143)
+    await until('its end is reported', () => manager.status(a)?.end !== undefined)
+    expect(manager.status(a)?.end).toMatchObject({ kind: 'exited', exitCode: 143 })
+    world.heldLists = false
+    await life.worker.stop()
+  })
+
   test('is not started again, nor reported as failed, while the driver cannot be asked', async () => {
     const stage = await Stage.open()
     // Killed when the driver has begun it and nobody has heard of it.
