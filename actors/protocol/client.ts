@@ -267,7 +267,13 @@ export const clientReplies = {
   /** It cannot go on from where the subscriber stands; a fresh Snapshot follows. */
   Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),
   Output: Type.Object({ type: Type.Literal('Output'), req: Req, chunks: Type.Array(OutputChunk) }),
-  OutputEnded: Type.Object({ type: Type.Literal('OutputEnded'), req: Req, error: Type.Optional(Type.String()) }),
+  /** `code` comes with `error`, and is one of `errorCodes`; a manager of before says none. */
+  OutputEnded: Type.Object({
+    type: Type.Literal('OutputEnded'),
+    req: Req,
+    error: Type.Optional(Type.String()),
+    code: Type.Optional(Type.String({ maxLength: 64 })),
+  }),
 }
 
 type Messages<T extends Record<string, TSchema>> = { [K in keyof T]: Static<T[K]> }

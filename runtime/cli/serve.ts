@@ -1,4 +1,5 @@
 /** What `up`, `manager` and `worker` have in common: run until told to stop, then close in order. */
+import { type ErrorCode, TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Cli } from './command.ts'
 import { createConsoleLogger } from './console-logger.ts'
@@ -60,9 +61,14 @@ export async function serve<T extends Service>(
   }
 }
 
-// Whatever a client would make of its code: this process is broken, and its starter should know.
+/** The manager will not have this worker, and starting it again changes nothing: a wrong token or cluster, history that was lost. */
+const refusals = new Set<ErrorCode>(['Unauthorized', 'Conflict', 'LostHistory', 'Protocol'])
+
+// Else, whatever a client would make of its code: this process is broken, and its starter should know.
 const broken = (error: unknown): never => {
-  throw new Failure(exitCodes.error, error instanceof Error ? error.message : String(error), { cause: error })
+  const isRefused = error instanceof TroupeError && refusals.has(error.code)
+  const exitCode = isRefused ? exitCodes.unreachable : exitCodes.error
+  throw new Failure(exitCode, error instanceof Error ? error.message : String(error), { cause: error })
 }
 
 const interrupted = (): never => {

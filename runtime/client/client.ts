@@ -19,7 +19,7 @@ import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
 import { openConnection } from './handshake.ts'
 import { type OutputPiece, OutputStream } from './output.ts'
-import { errorOf, PendingRequests, type RequestTraits, requestLimits } from './pending.ts'
+import { endOfOutput, errorOf, PendingRequests, type RequestTraits, requestLimits } from './pending.ts'
 import { readFrame } from './replies.ts'
 import { type LogPosition, Subscription, type SubscriptionHandlers } from './subscription.ts'
 
@@ -309,7 +309,7 @@ export class Client {
         this.#outputs.get(reply.req)?.push(reply)
         return
       case 'OutputEnded':
-        this.#endStream(reply.req, reply.error === undefined ? undefined : new TroupeError('Unavailable', reply.error))
+        this.#endStream(reply.req, endOfOutput(reply))
         return
       case 'Error':
         if (reply.req === undefined) this.#logger.warn(`The manager says: ${reply.message}`)

@@ -323,7 +323,7 @@ export class ClientSession {
         stream.closed = true
         this.#streams.delete(req)
         // Behind the output, in its lane: the end is the last that is said.
-        const reason = error === undefined ? {} : { error: error.message }
+        const reason = error === undefined ? {} : { error: error.message, code: error.code }
         this.#channel.send({ type: 'OutputEnded', req, ...reason }, 'bulk')
       },
     }

@@ -119,6 +119,6 @@ test('a port that is taken, and a worker that is refused, each end with one sent
   expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringMatching(/name another folder with --data-dir/) })
   const worker = ['worker', '--manager', cluster.address, '--data-dir', join(cluster.dir, 'w')]
   const refused = await cluster.troupe(...worker, '--token', 'wrong')
-  expect(refused.code).toBeGreaterThan(0)
+  expect(refused.code).toBe(4)
   expect(refused.stderr).toMatch(/refused this worker: the token is missing or wrong/)
 })

@@ -178,6 +178,17 @@ describe('the end', () => {
     expect([await run.exit, run.stderr]).toEqual([1, 'troupe: The disk is full; make room and start again.\n'])
   })
 
+  test.each(['Unauthorized', 'Conflict', 'LostHistory', 'Protocol'] as const)(
+    'a worker that its manager refuses for good (%s) exits 4 with the reason',
+    async (code) => {
+      const roots = fakeRoots()
+      const run = startCli(['worker', '--token', 't'], { roots })
+      await eventually('it is up', () => run.stdout !== '')
+      roots.fail(new TroupeError(code, 'It is not wanted here.'))
+      expect([await run.exit, run.stderr]).toEqual([4, 'troupe: It is not wanted here.\n'])
+    },
+  )
+
   test('a failure to open as well', async () => {
     const openUp = () => Promise.reject(new Error('Port 4747 is taken.'))
     const { code, stdout, stderr } = await cli(['up'], { roots: { openUp } })

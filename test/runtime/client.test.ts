@@ -312,6 +312,14 @@ describe('output', () => {
     manager.answer = ({ req, type }) =>
       type === 'ReadLogs' ? { type: 'OutputEnded', req, error: 'node is down' } : undefined
     expect(await failure(read('a'))).toMatchObject({ code: 'Unavailable', message: 'node is down' })
+    for (const [code, known] of [
+      ['NotFound', 'NotFound'],
+      ['FromTheFuture', 'Unavailable'],
+    ] as const) {
+      manager.answer = ({ req, type }) =>
+        type === 'ReadLogs' ? { type: 'OutputEnded', req, error: 'it is gone', code } : undefined
+      expect(await failure(read('a'))).toMatchObject({ code: known, message: 'it is gone' })
+    }
     manager.answer = () => undefined
     const lost = failure(read('a'))
     await client.nodes()

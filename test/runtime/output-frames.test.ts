@@ -103,6 +103,9 @@ test.each([null, 5, 'text', {}])(
     await rig.settle()
     expect(worker.closed).toMatchObject({ code: closeCodes.protocol, reason: expect.stringContaining('must be bytes') })
     expect(end.closed).toBeUndefined()
-    expect(end.received.at(-1)).toMatchObject({ type: 'OutputEnded', req: 2, error: expect.stringContaining('lost') })
+    expect(end.received.at(-1)).toMatchObject({
+      ...{ type: 'OutputEnded', req: 2, code: 'Unavailable' },
+      error: expect.stringContaining('lost'),
+    })
   },
 )
