@@ -99,7 +99,9 @@ describe('epochs and clusters', () => {
     stage.manager.desired.set(attemptName(a), { ...a, ...run })
     await stage.connected(life)
     await until('it runs', () => stage.world.things.size === 1)
-    expect(epochAtStart).toEqual([7])
+    // A start may be asked for again meanwhile; what is on its way already is left alone.
+    expect(new Set(epochAtStart)).toEqual(new Set([7]))
+    expect(stage.world.begun.get('task-a.1')).toBe(1)
     await life.worker.stop()
   })
 
