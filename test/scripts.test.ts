@@ -15,11 +15,18 @@ const main = () => join(checkout, 'runtime', 'cli', 'main.ts')
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'troupe-scripts-'))
   checkout = join(folder, 'checkout')
-  for (const name of ['scripts', 'package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) {
+  for (const name of [
+    'scripts',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'actors',
+  ]) {
     cpSync(join(here, name), join(checkout, name), { recursive: true })
   }
   symlinkSync(join(here, 'node_modules'), join(checkout, 'node_modules'))
-  for (const name of ['actors', 'transport', 'runtime/cli']) mkdirSync(join(checkout, name), { recursive: true })
+  for (const name of ['transport', 'runtime/cli']) mkdirSync(join(checkout, name), { recursive: true })
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

@@ -8,15 +8,20 @@ import { AttemptKey, AttemptStatus, DriverState, NodeRegistration, TaskId, TaskS
 const Epoch = Type.Integer({ minimum: 0 })
 const Seq = Type.Integer({ minimum: 0 })
 const StreamId = Type.String({ minLength: 1, maxLength: 64 })
+/**
+ * Bytes: in MessagePack bin, in JSON `{"$bytes": "<base64>"}`, which the transport sees to. Checked, for what a schema of
+ * JSON cannot say would pass as anything.
+ */
+export const Bytes = Type.Refine(
+  Type.Unsafe<Uint8Array>({}),
+  (data) => data instanceof Uint8Array,
+  () => 'must be bytes',
+)
+
 /** One piece of a task's output. Bytes, not text: a character may be split between two. */
 export const OutputChunk = Type.Object({
   stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
-  /** In MessagePack bin; in JSON base64. Checked, for what a schema of JSON cannot say would pass as anything. */
-  data: Type.Refine(
-    Type.Unsafe<Uint8Array>({}),
-    (data) => data instanceof Uint8Array,
-    () => 'must be bytes',
-  ),
+  data: Bytes,
   /** At least so many bytes of the stream came before these and are gone; 0 = nobody knows how many. */
   lostBytes: Type.Optional(Type.Integer({ minimum: 0 })),
 })
