@@ -28,7 +28,9 @@ export function impliedEvents(context: TaskContext, path: string, status: Attemp
 
 /** What its health check found, if that is news. Where a stop is under way it changes nothing any more. */
 function healthEvents(context: TaskContext, path: string, health: Health): TaskEvents[] {
-  const isKnown = health.seq <= (context.health?.seq ?? 0)
+  // A worker whose record was damaged counts from 1 again, so that its last word may have a number that is known already.
+  const isKnown =
+    health.state === 'failed' ? context.health?.state === 'failed' : health.seq <= (context.health?.seq ?? 0)
   if (isKnown || path.endsWith('.Stopping')) return []
   return [health.state === 'failed' ? { type: 'Unhealthy', health } : { type: 'HealthChanged', health }]
 }

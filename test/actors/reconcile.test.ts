@@ -99,6 +99,13 @@ describe('a status', () => {
     ['well', [placed], { startedAtMs: 2, health: healthy }, ['Running.Checking', 'Running.Up'], 'healthy'],
     ['that fails', [placed, started], { startedAtMs: 2, health: unhealthy }, ['Running.Unhealthy'], 'unhealthy'],
     ['given up', [placed, started], { startedAtMs: 2, health: givenUp }, ['Running.Stopping'], 'failed'],
+    [
+      'given up under a number that is known',
+      [placed, started, knownUnhealthy],
+      { startedAtMs: 2, health: { ...givenUp, seq: 1 } },
+      ['Running.Stopping'],
+      'failed',
+    ],
     ['known already', [placed, started, knownUnhealthy], { startedAtMs: 2, health: healthy }, [], 'unhealthy'],
     ['being stopped', [placed, started, stop], { startedAtMs: 2, health: givenUp }, [], 'none'],
   ])('tells of one that is %s', (_, before, fields, paths, state) => {
