@@ -41,7 +41,7 @@ const cases: readonly { seed: number; scene?: Scene; was: string }[] = [
   },
   {
     seed: 12_125,
-    scene: whole,
+    scene: plain,
     was: 'an attempt that was stopped before its start was stored, and started while its engine answered, was called lost',
   },
 ]

@@ -4,6 +4,7 @@ import type { Driver } from '../../runtime/drivers/driver.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
 import type { Storage } from '../../runtime/storage/storage.ts'
 import { WorkerHost } from '../../runtime/worker/worker.ts'
+import { watchDrains } from './checks/drains.ts'
 import { watchLeases } from './checks/leases.ts'
 import type { LivingConnection } from './connection.ts'
 import { Customer } from './customer.ts'
@@ -13,7 +14,7 @@ import { Engine } from './engine.ts'
 import { Ledger } from './ledger.ts'
 import { Life } from './life.ts'
 import { Network } from './network.ts'
-import { planOrders } from './orders.ts'
+import { planOrders, planUpkeep } from './orders.ts'
 import { type Scene, workersOf } from './scene.ts'
 import { Site } from './site.ts'
 import { watchWire } from './wire.ts'
@@ -24,6 +25,8 @@ export interface Variant {
   readonly name: string
   readonly storage?: (storage: Storage, site: string) => Storage
   readonly driver?: DriverDefects
+  /** Disks keep the part of a batch that came before a crash. */
+  readonly keepsTorn?: boolean
   /** A frame on its way into a process; what it answers is taken instead. */
   readonly frame?: (frame: unknown, to: string, connection: LivingConnection) => unknown
 }
@@ -103,6 +106,11 @@ export class Cluster {
     this.network.addPlace(site.name, site)
   }
 
+  #makeDisk(name: string): Disk {
+    const { tearsBatches } = this.scene
+    return new Disk(this.world, name, { tearsBatches, keepsTorn: this.variant?.keepsTorn ?? false })
+  }
+
   #storage(site: string, life: Life): Storage {
     const storage = this.disk(site).open(life)
     return this.variant?.storage?.(storage, site) ?? storage
@@ -110,7 +118,7 @@ export class Cluster {
 
   #addManager(): void {
     const name = this.scene.manager
-    this.disks.set(name, new Disk(this.world, name))
+    this.disks.set(name, this.#makeDisk(name))
     const site = new Site(this.world, name, 'manager', ({ life, logger, onBoundary, onFailure }) => {
       const storage = this.#storage(name, life)
       const transports = [{ transport: this.network.transport(life), listen: address }]
@@ -120,11 +128,12 @@ export class Cluster {
     this.#addSite(site)
     this.network.addPlace(address, site)
     watchLeases(this.world, this.disk(name), () => site.bornMs)
+    this.disk(name).onApplied = watchDrains(this.world, this.disk(name))
   }
 
   #addWorker(name: string): void {
     const offer = this.scene.workers[name] as Resources
-    this.disks.set(name, new Disk(this.world, name))
+    this.disks.set(name, this.#makeDisk(name))
     const engine = new Engine(this.world, name, this.ledger)
     this.engines.set(name, engine)
     this.ledger.addEngine(engine, offer)
@@ -156,7 +165,10 @@ export class Cluster {
     const orders = [...this.ledger.orders.values()].filter(({ client }) => client === name)
     const transport = this.network.transport(life)
     const { world, ledger } = this
-    this.customers.push(new Customer({ world, name, life, transport, url: `ws://${address}`, token, ledger, orders }))
+    const upkeep = planUpkeep(world.seed, this.scene).filter(({ client }) => client === name)
+    const nodes = workersOf(this.scene)
+    const url = `ws://${address}`
+    this.customers.push(new Customer({ world, name, life, transport, url, token, ledger, orders, upkeep, nodes }))
     this.#lives.set(name, life)
   }
 

@@ -1,14 +1,15 @@
 /** A client of the simulated cluster: the shipped library, asked as an application would, and every answer noted. */
-import type { TaskSpec } from '../../actors/model.ts'
+import type { NodeView, TaskSpec } from '../../actors/model.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import { type Client, connectClient } from '../../runtime/client/client.ts'
 import { type Link, openLink } from '../../runtime/client/link.ts'
 import { TaskWatch } from '../../runtime/client/watch.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import type { Transport } from '../../transport/transport.ts'
+import { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
 import type { Life } from './life.ts'
-import type { Order } from './orders.ts'
+import type { Order, Upkeep } from './orders.ts'
 import type { World } from './world.ts'
 
 export interface CustomerOptions {
@@ -20,6 +21,9 @@ export interface CustomerOptions {
   readonly token: string
   readonly ledger: Ledger
   readonly orders: readonly Order[]
+  readonly upkeep: readonly Upkeep[]
+  /** The names of all nodes. */
+  readonly nodes: readonly string[]
 }
 
 /** A link that is not given up before the run is over, in milliseconds. */
@@ -29,6 +33,7 @@ export class Customer {
   readonly #options: CustomerOptions
   /** Tasks that were not seen to their end yet. */
   readonly #open = new Set<string>()
+  readonly #keeper: Keeper
   readonly #asking: Promise<unknown>[] = []
   #link: Promise<Link> | undefined
   #done = false
@@ -36,6 +41,8 @@ export class Customer {
   constructor(options: CustomerOptions) {
     this.#options = options
     for (const { taskId } of options.orders) this.#open.add(taskId)
+    const { world, life, ledger } = options
+    this.#keeper = new Keeper({ world, life, ledger, persist: (action) => this.#persist(action) })
   }
 
   /** Everything that it asked for has ended, and was asked for once more. */
@@ -49,7 +56,8 @@ export class Customer {
   }
 
   start(): void {
-    const { orders, name, world } = this.#options
+    const { orders, upkeep, name, world } = this.#options
+    for (const one of upkeep) this.#note(this.#keeper.keep(one))
     const all = orders.map((order) => this.#follow(order))
     Promise.all(all)
       .then(() => Promise.all(this.#asking))
@@ -168,16 +176,19 @@ export class Customer {
   /** After the end: what was accepted is still there. */
   async #askAgain(): Promise<void> {
     for (const { taskId } of this.#options.orders) await this.#ask(taskId)
+    for (const one of this.#options.upkeep) await this.#keeper.open(one)
   }
 
   /** What is wrong with the nodes when all is over: each is to be there, and nothing held on it. */
   async audit(): Promise<string[]> {
     const { items } = await this.#persist((client) => client.nodes())
-    return items
-      .filter(({ state, tasks, reserved }) => state !== 'Ready' || tasks + reserved.cpus + reserved.memoryBytes > 0)
-      .map(({ name, state, tasks, reserved }) => {
-        return `${name} is ${state}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
-      })
+    const missing = this.#options.nodes.filter((node) => items.filter(({ name }) => name === node).length !== 1)
+    const unready = items.filter(({ state, draining, tasks, reserved }) => {
+      return state !== 'Ready' || draining || tasks + reserved.cpus + reserved.memoryBytes > 0
+    })
+    const describe = ({ name, state, draining, tasks, reserved }: NodeView) =>
+      `${name} is ${state}${draining ? ', draining' : ''}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
+    return [...missing.map((name) => `${name} is not there once`), ...unready.map(describe)]
   }
 
   #until(atMs: number): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * A simulated disk, and the store on it that each life of its process opens. A synced batch survives a crash; what was
- * not synced, or whose flush was under way, is lost or kept whole by the dice, in order: the newest is lost first.
+ * not synced, or whose flush was under way, is lost or kept whole by the dice, in order: the newest is lost first. A crash
+ * may come at any byte of it: the batch that it cuts through is found torn when the store is opened, and is dropped.
  */
 import { createMemoryStorage } from '../../runtime/storage/memory.ts'
 import {
@@ -23,6 +24,13 @@ const diskTimes = {
   writeMsMax: 0.5,
 } as const
 
+export interface DiskTraits {
+  /** A crash keeps a number of bytes, not of batches. */
+  readonly tearsBatches: boolean
+  /** A defect: of a torn batch the part that was written is kept. */
+  readonly keepsTorn: boolean
+}
+
 interface Written {
   readonly ops: readonly StorageOp[]
 }
@@ -31,9 +39,12 @@ export class Disk {
   readonly #world: World
   readonly #name: string
   readonly #dice: Dice
+  readonly #traits: DiskTraits
   readonly #durable = new Map<string, Uint8Array>()
   /** Taken and not known to be safe, oldest first. */
   #unsafe: Written[] = []
+  /** Of the batch that the crash tore. */
+  #tornOps = 0
   #epoch = Number.NEGATIVE_INFINITY
   /** No write ends before then. */
   stalledUntilMs = 0
@@ -41,12 +52,15 @@ export class Disk {
   onStalled = () => {}
   /** Told of every batch that is safe from now on. */
   onSecured = (_ops: readonly StorageOp[]) => {}
+  /** The same, once it is applied. */
+  onApplied = (_ops: readonly StorageOp[]) => {}
   /** Keys of records that were damaged at some time. */
   readonly damaged = new Set<string>()
   /** The next synced batch fails, and this is called. */
   failNext: (() => void) | undefined
 
-  constructor(world: World, name: string) {
+  constructor(world: World, name: string, traits: DiskTraits) {
+    this.#traits = traits
     this.#world = world
     this.#name = name
     this.#dice = world.dice.fork(`disk of ${name}`)
@@ -105,10 +119,11 @@ export class Disk {
       if (op.type === 'put') this.#durable.set(op.key, op.value)
       else this.#durable.delete(op.key)
     }
+    this.onApplied(ops)
   }
 
   #crash(): void {
-    const kept = this.#unsafe.length === 0 ? 0 : this.#dice.between(0, this.#unsafe.length)
+    const kept = this.#unsafe.length === 0 ? 0 : this.#keptBatches()
     if (this.#unsafe.length > 0) {
       const lost = this.#unsafe.length - kept
       this.#world.trace(this.#name, `disk keeps ${kept} and loses ${lost} batches`)
@@ -116,7 +131,28 @@ export class Disk {
       if (lost > 0) this.#world.sometimes('a batch was lost by the crash in its flush')
     }
     for (const { ops } of this.#unsafe.slice(0, kept)) this.#apply(ops)
+    const torn = this.#unsafe[kept]?.ops.slice(0, this.#tornOps) ?? []
+    if (torn.length > 0 && this.#traits.keepsTorn) this.#apply(torn)
     this.#unsafe = []
+    this.#tornOps = 0
+  }
+
+  /** How many batches came whole onto the disk before the crash; of the next, how many ops did. */
+  #keptBatches(): number {
+    if (!this.#traits.tearsBatches) return this.#dice.between(0, this.#unsafe.length)
+    const all = this.#unsafe.reduce((sum, { ops }) => sum + bytesOf(ops), 0)
+    // All of them as likely as ever: a cut behind the last byte is one among thousands.
+    let left = this.#dice.chance(0.3) ? all : this.#dice.below(all + 1)
+    for (const [at, { ops }] of this.#unsafe.entries()) {
+      const bytes = bytesOf(ops)
+      if (left < bytes) {
+        this.#tornOps = ops.findIndex((_, index) => bytesOf(ops.slice(0, index + 1)) > left)
+        if (left > 0) this.#world.sometimes('a batch was torn by the crash, and dropped')
+        return at
+      }
+      left -= bytes
+    }
+    return this.#unsafe.length
   }
 
   readMs(): number {
@@ -215,6 +251,10 @@ class DiskStorage implements Storage {
     return this.#life.sleep(this.#freeAtMs - nowMs)
   }
 }
+
+/** What they take on the disk, about. */
+const bytesOf = (ops: readonly StorageOp[]): number =>
+  ops.reduce((sum, op) => sum + 16 + op.key.length + (op.type === 'put' ? op.value.length : 0), 0)
 
 /** Keys without the log's, which follow from the others. */
 function summaryOf(ops: readonly StorageOp[]): string {

@@ -1,6 +1,13 @@
 /** The driver of one life of a worker over its machine's simulated engine: asks with delays, adopts, forgets nothing. */
 import { type AttemptKey, attemptName, type TaskSpec } from '../../actors/model.ts'
-import type { Driver, DriverEvent, DriverProbe, DriverScope } from '../../runtime/drivers/driver.ts'
+import type {
+  ContainerHealth,
+  Driver,
+  DriverEvent,
+  DriverProbe,
+  DriverScope,
+  ExecResult,
+} from '../../runtime/drivers/driver.ts'
 import { type Container, type Engine, EngineAway } from './engine.ts'
 import { type Life, never } from './life.ts'
 import { type Script, scriptOf } from './script.ts'
@@ -21,7 +28,7 @@ export interface DriverDefects {
 
 export class SimulatedDriver implements Driver {
   readonly name = 'docker'
-  readonly supports = { logs: false, stats: false, exec: false }
+  readonly supports = { logs: false, stats: false, exec: true }
   readonly #world: World
   readonly #engine: Engine
   readonly #life: Life
@@ -95,6 +102,25 @@ export class SimulatedDriver implements Driver {
   async *logs(): AsyncGenerator<never> {}
 
   async close(): Promise<void> {}
+
+  /** The only command there is: a health check. */
+  async exec(key: AttemptKey): Promise<ExecResult> {
+    return (await this.#check(key)) ? { exitCode: 0, output: '' } : { exitCode: 1, output: 'the script has it be sick' }
+  }
+
+  async health(key: AttemptKey): Promise<ContainerHealth> {
+    return { state: (await this.#check(key)) ? 'healthy' : 'unhealthy', detail: 'the script has it be sick' }
+  }
+
+  #check(key: AttemptKey): Promise<boolean> {
+    return this.#ask(() => {
+      const container = this.#engine.find(this.#bound(), key)
+      return container?.phase === 'running' ? this.#engine.check(container) : undefined
+    }).then((isWell) => {
+      if (isWell === undefined) throw new Error('nothing runs that could be checked')
+      return isWell
+    })
+  }
 
   async #start(key: AttemptKey, spec: TaskSpec, signal: AbortSignal): Promise<void> {
     const script = scriptOf(spec.command)

@@ -29,6 +29,7 @@ export interface EngineObserver {
   onEnd(engine: Engine, container: Container): void
   onRemove(engine: Engine, container: Container): void
   onLost(engine: Engine, container: Container): void
+  onChecked(engine: Engine, container: Container, isWell: boolean): void
 }
 
 /** How long a container takes to end on a TERM that it heeds, in milliseconds. */
@@ -121,6 +122,15 @@ export class Engine {
     this.#timers.get(nameOf(container.scope, container.key))?.()
     this.#world.trace(this.name, `removed ${attemptName(container.key)}, ${container.phase}`)
     this.#observer.onRemove(this, container)
+  }
+
+  /** What a health check finds in it now. */
+  check(container: Container): boolean {
+    const { sickAfterMs, sickForMs } = container.script
+    const ageMs = this.#world.timeline.nowMs - (container.startedAtMs ?? 0)
+    const isWell = ageMs < sickAfterMs || ageMs >= sickAfterMs + sickForMs
+    this.#observer.onChecked(this, container, isWell)
+    return isWell
   }
 
   /** Somebody kills one that runs. False if none does. */

@@ -28,12 +28,16 @@ export interface Deed {
   isMeddledWith: boolean
   /** Its engine lost it without a trace. */
   isLost: boolean
+  /** Health checks of it that failed. */
+  failedChecks: number
 }
 
 export class Ledger implements EngineObserver {
   readonly orders = new Map<string, Order>()
   readonly acknowledged = new Set<string>()
   readonly stopsSent = new Set<string>()
+  /** Nodes that were asked to be drained, by name. */
+  readonly drained = new Set<string>()
   readonly told: Told[] = []
   /** By client and task: every event it was told, in order. */
   readonly events = new Map<string, TaskEvent[]>()
@@ -111,6 +115,7 @@ export class Ledger implements EngineObserver {
       signalled: false,
       isMeddledWith: false,
       isLost: false,
+      failedChecks: 0,
     }
     this.deeds.set(name, deed)
     deed.starts += 1
@@ -147,6 +152,11 @@ export class Ledger implements EngineObserver {
   onLost(_engine: Engine, container: Container): void {
     const deed = this.deeds.get(attemptName(container.key))
     if (deed !== undefined) deed.isLost = true
+  }
+
+  onChecked(_engine: Engine, container: Container, isWell: boolean): void {
+    const deed = this.deeds.get(attemptName(container.key))
+    if (deed !== undefined && !isWell) deed.failedChecks += 1
   }
 
   #checkResources(engine: Engine): void {

@@ -186,6 +186,16 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'a node that is drained gets tasks',
+    edits: [
+      { file: 'actors/schedulers/filters.ts', find: 'admits: (node) => !node.draining', replace: 'admits: () => true' },
+    ],
+  },
+  {
+    name: 'one failed health check is one too many',
+    edits: [{ file: 'actors/health.ts', find: 'failures >= healthTimes(check).retries', replace: 'failures >= 1' }],
+  },
+  {
     name: 'a failed flush is taken for a good one',
     edits: [{ file: 'runtime/host/journal.ts', find: 'this.#fail(error as Error)\n', replace: 'continue\n' }],
   },

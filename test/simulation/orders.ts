@@ -1,7 +1,9 @@
 /** What clients ask for in a run, drawn from its seed: tasks of every kind, and what is done to them meanwhile. */
+
+import type { HealthCheck } from '../../actors/health.ts'
 import type { TaskSpec } from '../../actors/model.ts'
 import { Dice } from './dice.ts'
-import type { Scene } from './scene.ts'
+import { type Scene, workersOf } from './scene.ts'
 import { commandOf, plainScript, type Script } from './script.ts'
 
 export interface Order {
@@ -32,6 +34,10 @@ export const momentsOf = (orders: readonly Order[]): number[] =>
     ...askAtMs,
   ])
 
+const enduringId = 'task-enduring'
+/** Longer than any run, in milliseconds. */
+const endlessMs = 3_600_000
+
 export const orderTimes = {
   /** Submissions come within this time, in milliseconds. */
   phaseMs: 32_000,
@@ -44,15 +50,68 @@ export function planOrders(seed: number, scene: Scene): Order[] {
   // No id is the beginning of another: a question about one that is not there yet would be taken for the other.
   const idOf = (at: number) => `task-${String(at + 1).padStart(2, '0')}`
   const orders = Array.from({ length: count }, (_, at) => order(dice, idOf(at), dice.pick(clients), hastyChance))
-  return dice.chance(enduringChance) ? [...orders, enduring(dice, dice.pick(clients), scene.enduringCpus)] : orders
+  const all = dice.chance(enduringChance) ? [...orders, enduring(dice, dice.pick(clients), scene.enduringCpus)] : orders
+  const health = new Dice(seed, 'health')
+  return scene.checkChance === 0
+    ? all
+    : all.map((one) => (health.chance(scene.checkChance) ? checked(health, one) : one))
+}
+
+/** The same with a health check. What it checks may be sick for a while, or for good: then nothing but the check ends it. */
+function checked(dice: Dice, one: Order): Order {
+  const kind = dice.pick(['command', 'command', 'container'] as const)
+  const check: HealthCheck = {
+    ...{ kind, startPeriodMs: dice.pick([0, 500, 3_000]), intervalMs: dice.pick([200, 500, 1_500]) },
+    ...{ timeoutMs: 1_000, retries: dice.between(1, 4) },
+    ...(kind === 'command' ? { command: ['check'] } : {}),
+  }
+  const isSick = one.taskId !== enduringId && dice.chance(0.6)
+  const isForGood = dice.chance(0.5)
+  const script: Script = {
+    ...one.script,
+    ...(isSick ? { sickAfterMs: dice.below(4_000), sickForMs: isForGood ? endlessMs : dice.between(200, 3_000) } : {}),
+    ...(isSick && isForGood ? { afterMs: endlessMs } : {}),
+  }
+  const stopAtMs = isSick && isForGood ? undefined : one.stopAtMs
+  return { ...one, script, stopAtMs, spec: { ...one.spec, command: commandOf(script), health: check } }
+}
+
+/** What a client does to a node. */
+export interface Upkeep {
+  readonly client: string
+  readonly node: string
+  readonly atMs: number
+  readonly type: 'drain' | 'remove'
+  /** For how long at least, in milliseconds. */
+  readonly forMs: number
+  /** A drain only: after this all must leave. */
+  readonly deadlineMs: number | undefined
+  /** A drain only: it lasts until nothing is left on the node, too. */
+  readonly untilEmpty: boolean
+}
+
+/** Each node is drained at most once, so that nobody waits for what another has taken back. */
+export function planUpkeep(seed: number, scene: Scene): Upkeep[] {
+  const dice = new Dice(seed, 'upkeep')
+  const drains = workersOf(scene).filter(() => scene.drainChance > 0 && dice.chance(scene.drainChance))
+  const upkeep = drains.map((node): Upkeep => {
+    const deadlineMs = dice.chance(0.6) ? dice.between(300, 8_000) : undefined
+    const untilEmpty = deadlineMs !== undefined && dice.chance(0.6)
+    const when = { atMs: dice.between(2_000, 35_000), forMs: dice.between(500, 15_000) }
+    return { type: 'drain', client: dice.pick(scene.clients), node, ...when, deadlineMs, untilEmpty }
+  })
+  if (scene.removalChance === 0 || !dice.chance(scene.removalChance)) return upkeep
+  const [client, node] = [dice.pick(scene.clients), dice.pick(workersOf(scene))]
+  const when = { atMs: dice.between(2_000, 20_000), forMs: dice.between(15_000, 40_000) }
+  return [...upkeep, { type: 'remove', client, node, ...when, deadlineMs: undefined, untilEmpty: false }]
 }
 
 /** Runs all the while and may be replaced: what a machine that is gone for long, and comes back, can still be running. */
 function enduring(dice: Dice, client: string, cpus: number): Order {
-  const script = { ...plainScript, afterMs: 3_600_000, stubborn: dice.chance(0.3) }
+  const script = { ...plainScript, afterMs: endlessMs, stubborn: dice.chance(0.3) }
   const disconnect = { lostAfterMs: dice.between(6_500, 9_000), stopAfterMs: dice.between(100, 500), replace: true }
   return {
-    ...order(dice, 'task-enduring', client, 0),
+    ...order(dice, enduringId, client, 0),
     isHasty: false,
     script,
     spec: {
@@ -86,7 +145,7 @@ function order(dice: Dice, taskId: string, client: string, hastyChance: number):
 }
 
 function scriptFor(dice: Dice, isEndless: boolean): Script {
-  const afterMs = isEndless ? 3_600_000 : dice.below(dice.pick([400, 400, 4_000, 15_000, 40_000]))
+  const afterMs = isEndless ? endlessMs : dice.below(dice.pick([400, 400, 4_000, 15_000, 40_000]))
   const fails = dice.chance(0.12)
   return {
     ...plainScript,

@@ -26,12 +26,20 @@ export interface Scene {
   readonly firedMin: number
   /** What comes upon containers and records is among the faults. */
   readonly meddles: boolean
+  /** How likely a task has a health check, which may fail for a while or for good. */
+  readonly checkChance: number
+  /** How likely each node is drained by a client, and opened again. */
+  readonly drainChance: number
+  /** How likely a client has a node forgotten as soon as that can be. */
+  readonly removalChance: number
+  /** A crash keeps bytes, and not batches, of what was not synced: the batch that it cuts through is torn. */
+  readonly tearsBatches: boolean
 }
 
 const mebibytes = 1_024 * 1_024
 
-/** The scene of the hunt. */
-export const whole: Scene = {
+/** The second scene: without health checks, drains and torn batches. For seeds that broke something in it. */
+export const plain: Scene = {
   manager: 'manager',
   workers: {
     'worker-1': { cpus: 2, memoryBytes: 1_024 * mebibytes },
@@ -50,6 +58,19 @@ export const whole: Scene = {
   faultsMax: 12,
   firedMin: 5,
   meddles: true,
+  checkChance: 0,
+  drainChance: 0,
+  removalChance: 0,
+  tearsBatches: false,
+}
+
+/** The scene of the hunt. */
+export const whole: Scene = {
+  ...plain,
+  checkChance: 0.3,
+  drainChance: 0.3,
+  removalChance: 0.6,
+  tearsBatches: true,
 }
 
 /** The first scene there was: seeds that broke something in it are repeated in it. */
@@ -71,6 +92,10 @@ export const small: Scene = {
   faultsMax: 9,
   firedMin: 0,
   meddles: false,
+  checkChance: 0,
+  drainChance: 0,
+  removalChance: 0,
+  tearsBatches: false,
 }
 
 export const workersOf = (scene: Scene): string[] => Object.keys(scene.workers)

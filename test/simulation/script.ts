@@ -12,6 +12,10 @@ export interface Script {
   readonly failingStarts: number
   /** Trying a failed start again would help. */
   readonly retryable: boolean
+  /** From this age on its health check fails, in milliseconds. */
+  readonly sickAfterMs: number
+  /** And for so long; 0 = it is well all the while. */
+  readonly sickForMs: number
 }
 
 export const plainScript: Script = {
@@ -21,6 +25,8 @@ export const plainScript: Script = {
   stubborn: false,
   failingStarts: 0,
   retryable: true,
+  sickAfterMs: 0,
+  sickForMs: 0,
 }
 
 export const commandOf = (script: Script): string[] => Object.entries(script).map(([name, value]) => `${name}=${value}`)
@@ -37,5 +43,7 @@ export function scriptOf(command: readonly string[] | undefined): Script {
     stubborn: flag('stubborn'),
     failingStarts: number('failingStarts'),
     retryable: flag('retryable'),
+    sickAfterMs: number('sickAfterMs'),
+    sickForMs: number('sickForMs'),
   }
 }

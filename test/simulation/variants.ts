@@ -41,4 +41,5 @@ export const variants: readonly Variant[] = [
   acknowledgesBeforeFlush('worker'),
   { name: 'a repeated start starts again', driver: { startsAgain: true } },
   repeatsNews,
+  { name: 'a disk keeps half of a batch that a crash tore', keepsTorn: true },
 ]

@@ -54,7 +54,16 @@ function checkMoves(world: World, taskId: string, events: readonly TaskEvent[]):
     attempt = event.attempt
     revision = event.revision
     world.count(`moved by ${type}`)
+    noteMove(world, event)
   }
+}
+
+function noteMove(world: World, { event, from, to }: TaskEvent): void {
+  if (event.type === 'Unhealthy') world.sometimes('a task was stopped, for its checks failed')
+  if (event.type === 'Drain') world.sometimes('a task left its node, which was drained')
+  if (event.type !== 'HealthChanged') return
+  if (to === 'Running.Unhealthy') world.sometimes('a check failed, and not yet for good')
+  else if (from === 'Running.Unhealthy' && to === 'Running.Up') world.sometimes('a task was well again')
 }
 
 /** What a client was shown at a revision is what the log says of it, for ever. */

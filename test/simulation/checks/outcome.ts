@@ -50,7 +50,10 @@ function faultOfOutcome(task: Case): string | undefined {
       if (script.exitCode === told.exitCode || deed?.isMeddledWith) return undefined
       return deed?.signalled && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its script ends otherwise'
     case 'stopped':
-      return ledger.stopsSent.has(taskId) ? undefined : 'nobody stopped it'
+      if (ledger.stopsSent.has(taskId) || mayBeDrained(task)) return undefined
+      return 'nobody stopped it'
+    case 'unhealthy':
+      return faultOfChecks(task)
     case 'timeout':
       return spec.timeoutMs === undefined ? 'it had no limit' : undefined
     case 'unplaceable':
@@ -68,6 +71,24 @@ function faultOfOutcome(task: Case): string | undefined {
     default:
       return 'this has no reason at all'
   }
+}
+
+/** Ended by a drain, which only what would not run again anyway is. */
+function mayBeDrained({ order, events, ledger }: Case): boolean {
+  const { nodeName = '' } = (events.findLast(({ event }) => event.type === 'Placed')?.event ?? {}) as {
+    nodeName?: string
+  }
+  const wasDrained = ledger.drained.has(nodeName) && events.some(({ event }) => event.type === 'Drain')
+  return wasDrained && order.spec.restart?.policy === 'never'
+}
+
+/** It was stopped because of its health: its engine saw as many failed checks as it takes. */
+function faultOfChecks({ order, deed }: Case): string | undefined {
+  const { health } = order.spec
+  if (health === undefined) return 'it has no health check'
+  const needed = health.kind === 'container' ? 1 : (health.retries ?? 0)
+  const failed = deed?.failedChecks ?? 0
+  return failed >= needed ? undefined : `only ${failed} of its checks failed, and it takes ${needed}`
 }
 
 /**
