@@ -67,6 +67,7 @@ describe.skipIf(missing !== undefined)('the disk of', () => {
         await world.startAll()
         const before = await world.submit('before', { seconds: 'told', code: 3 })
         await world.ear.until(before, ({ state }) => state === 'Running')
+        const spawners = await world.spawners()
         await disk.fill()
         const worker = world.worker('one')
         for (let at = 0; worker.child.exitCode === null && at < 400; at += 1) {
@@ -78,6 +79,8 @@ describe.skipIf(missing !== undefined)('the disk of', () => {
         }
         await expectRefusal(worker, 'No space is left for the store')
         await expectRefusal(await world.startWorker('one', ['--driver', 'process']), 'No space is left')
+        // It has complained of every start that it could not write down, into a log that is full as well.
+        expect(await world.spawners()).toEqual(spawners)
         await disk.makeRoom()
         await world.startWorker('one', ['--driver', 'process'])
         await world.ready(1)

@@ -6,14 +6,21 @@
  *
  * It imports nothing but `node:` modules and its own few files, for what it weighs is what each fork costs.
  */
-import { rmSync } from 'node:fs'
+import { rmSync, writeSync } from 'node:fs'
 import { Attempts } from './attempts.ts'
 import { type SpawnerSettings, spawnerFiles } from './settings.ts'
 import { SpawnerServer } from './spawner-server.ts'
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as SpawnerSettings
 
-const complain = (text: string): void => console.error(`${new Date().toISOString()} ${text}`)
+/** Not by `console`: on a full disk its second failure would end this process, and the codes of all tasks with it. */
+const complain = (text: string): void => {
+  try {
+    writeSync(2, `${new Date().toISOString()} ${text}\n`)
+  } catch {
+    // There is nowhere else to say it.
+  }
+}
 
 process.umask(0o022)
 const attempts = new Attempts({
