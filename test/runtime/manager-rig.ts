@@ -11,6 +11,7 @@ import type { Boundary } from '../../runtime/host/boundary.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
+import type { StreamLimits } from '../../runtime/manager/stream/limits.ts'
 import type { Random } from '../../runtime/random.ts'
 import { createMemoryTransport } from '../../transport/memory.ts'
 import type { Connection, Listener, Transport } from '../../transport/transport.ts'
@@ -43,6 +44,10 @@ export class Rig {
   disk = new Disk()
   /** How the next manager takes office. */
   newTerm = false
+  /** The bounds of the next manager's streams. */
+  streamLimits: Partial<StreamLimits> = {}
+  /** The manager's ends of all connections, oldest first. */
+  readonly accepted: Connection[] = []
   /** Backups that were made, by their folder. */
   readonly copies = new Map<string, Disk>()
   readonly clock: ManualClock
@@ -61,7 +66,7 @@ export class Rig {
     this.clock = new ManualClock(() => this.settle())
     const { frameBytesMax, frameDepthMax, sendBufferBytesMax } = frameLimits
     this.#network = createMemoryTransport({
-      limits: { frameBytesMax, frameDepthMax, sendBufferBytesMax, sendBufferBytesHigh: sendBufferBytesMax / 4 },
+      limits: { frameBytesMax, frameDepthMax, sendBufferBytesMax, sendBufferBytesHigh: 1_024 * 1_024 },
       schedule: (deliver) => {
         this.#pending += 1
         setImmediate(() => {
@@ -96,7 +101,11 @@ export class Rig {
     const transport: Transport = {
       connect: (to, options) => this.#network.connect(to, options),
       listen: async (address, options) => {
-        const listener = await this.#network.listen(address, options)
+        const onConnection = (connection: Connection) => {
+          this.accepted.push(connection)
+          options.onConnection(connection)
+        }
+        const listener = await this.#network.listen(address, { ...options, onConnection })
         life.listeners.push(listener)
         return listener
       },
@@ -115,6 +124,7 @@ export class Rig {
       random: this.random,
       logger: this.#logger(),
       newTerm: this.newTerm,
+      streamLimits: this.streamLimits,
       writeCopy: (dir, entries) => this.#copy(dir, entries),
       liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
       onBoundary: (boundary) => this.boundaries.push(boundary),

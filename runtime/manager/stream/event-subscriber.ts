@@ -43,7 +43,7 @@ export class EventSubscriber extends Subscriber {
       const { logId } = source
       const bytes = bytesOfEvents(events)
       outlet.send({ type: 'Snapshot', req, logId, revision, ...(more ? { more } : {}), events }, bytes)
-      this.told = revision
+      this.shown(revision)
       yield
     }
   }

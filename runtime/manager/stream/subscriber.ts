@@ -48,6 +48,8 @@ export abstract class Subscriber implements Teller {
   protected readonly options: SubscriberOptions
   /** It has told everything up to this revision. */
   told = 0
+  /** The newest revision that its reader has heard of. */
+  #heard = 0
   #live = false
   #closed = false
   #past: Pages | undefined
@@ -96,7 +98,7 @@ export abstract class Subscriber implements Teller {
   }
 
   async *#nothing(revision: number): Pages {
-    this.told = revision
+    this.shown(revision)
     const { req, outlet, source } = this.options
     outlet.send({ type: 'Snapshot', req, logId: source.logId, revision, ...this.empty }, 64)
   }
@@ -123,7 +125,7 @@ export abstract class Subscriber implements Teller {
   /** Nothing was told for a while: the reader's place moves on with the log. */
   mark(): void {
     const revision = this.options.source.published()
-    if (!this.#live || this.told >= revision || !this.options.outlet.room) return
+    if (!this.#live || this.#heard >= revision || !this.options.outlet.room) return
     this.#mark(revision)
   }
 
@@ -138,6 +140,12 @@ export abstract class Subscriber implements Teller {
     this.#live = false
     this.options.outlet.forget(this)
     void this.#past?.return()
+  }
+
+  /** A snapshot has told everything up to this revision. */
+  protected shown(revision: number): void {
+    this.told = revision
+    this.#heard = revision
   }
 
   async advance(): Promise<void> {
@@ -176,6 +184,7 @@ export abstract class Subscriber implements Teller {
   #mark(revision: number): void {
     const { req, outlet } = this.options
     this.told = revision
+    this.#heard = revision
     outlet.send({ type: 'Mark', req, revision }, 16)
   }
 
@@ -201,6 +210,7 @@ export abstract class Subscriber implements Teller {
   #send(piece: Piece, isFollowed: boolean): void {
     const { req, outlet } = this.options
     const { revision, bytes } = piece
+    this.#heard = revision
     const more = isFollowed ? { more: true } : {}
     let reply: ClientReply
     if ('task' in piece) reply = { type: 'Delta', req, revision, ...more, task: piece.task }

@@ -46,7 +46,7 @@ export class TaskSubscriber extends Subscriber {
       if (this.closed) return
       const { logId } = source
       outlet.send({ type: 'Snapshot', req, logId, revision, ...(more ? { more } : {}), tasks }, bytes)
-      this.told = revision
+      this.shown(revision)
       yield
     }
   }
