@@ -54,6 +54,8 @@ export const closeCodes = {
   goingAway: 1001,
   /** 1009: a frame over `frameBytesMax`. */
   tooBig: 1009,
+  /** 1013, as registered with IANA: the manager has as many connections as it takes. */
+  tryLater: 1013,
   /** A message that breaks its schema, or comes at the wrong time. */
   protocol: 4000,
   /** No token, or a wrong one. */

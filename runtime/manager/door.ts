@@ -100,7 +100,10 @@ export class ManagerDoor {
 
   #onConnection(connection: Connection): void {
     if (this.#connections >= doorLimits.connectionsMax) {
-      connection.close(closeCodes.tooSlow, `this manager has ${doorLimits.connectionsMax} connections; try again later`)
+      connection.close(
+        closeCodes.tryLater,
+        `this manager has ${doorLimits.connectionsMax} connections; try again later`,
+      )
       return
     }
     this.#connections += 1

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { closeCodes } from '../../actors/protocol/errors.ts'
 import { subprotocols } from '../../actors/protocol/frame.ts'
 import { admit, isSecret, parseOrigin } from '../../runtime/manager/admission.ts'
+import { type DoorOptions, doorLimits, ManagerDoor } from '../../runtime/manager/door.ts'
+import type { Connection } from '../../transport/transport.ts'
 import { Rig, spec, token } from './manager-rig.ts'
 import { ScriptedWorker } from './manager-worker.ts'
 
@@ -221,6 +223,33 @@ test.each(['', '*', 'null', 'app.example', 'https://', 'https://app.example/page
     expect(() => parseOrigin(text)).toThrow('is no origin; write scheme://host')
   },
 )
+
+test('a connection more than a manager takes is sent away with a code of its own, and has a place when another ends', async () => {
+  const { connectionsMax } = doorLimits
+  let enter = (_: Connection) => {}
+  const listen = async (_: string, { onConnection }: { onConnection: (connection: Connection) => void }) => {
+    enter = onConnection
+    return { address: 'ws://here', close: async () => {} }
+  }
+  const clock = { nowMs: () => 0, uptimeMs: () => 0, setTimer: () => () => {} }
+  const transports = [{ transport: { listen }, listen: 'here' }]
+  const door = new ManagerDoor({ transports, clock } as unknown as DoorOptions)
+  await door.open()
+  const closes: number[] = []
+  const come = () => {
+    const connection = { close: (code: number) => closes.push(code), onClose: () => {} } as unknown as Connection
+    enter(connection)
+    return connection
+  }
+  const first = come()
+  for (let count = 1; count < connectionsMax; count += 1) come()
+  expect(closes).toEqual([])
+  come()
+  expect(closes).toEqual([closeCodes.tryLater])
+  first.onClose(closeCodes.normal, '')
+  come()
+  expect(closes).toHaveLength(1)
+})
 
 test('a secret is compared whole', () => {
   expect(isSecret('abc', 'abc')).toBe(true)
