@@ -91,6 +91,15 @@ describe('checks over the network', () => {
     await it.life.worker.stop()
   })
 
+  test('count once the start period has lasted as long as was asked, whatever the wall clock is set to', async () => {
+    const it = await scene({ kind: 'tcp', port: 1, ...times })
+    it.stage.clock.skewMs -= 600_000
+    it.network.answer = refused
+    await pass(it, 12_500)
+    expect(healthOf(it)).toMatchObject({ state: 'failed', failures: 3 })
+    await it.life.worker.stop()
+  })
+
   test('that fail in a row give it up, and then are made no more', async () => {
     const it = await scene({ kind: 'tcp', port: 1, ...times })
     await pass(it, 1_500)

@@ -9,10 +9,12 @@ const patienceMs = 10_000
 /** Time that stands still until it is told to go on. */
 export class ManualClock implements Clock {
   #now = 1_000_000
+  /** How far the wall clock was set forward, or back. */
+  skewMs = 0
   readonly #timers = new Map<object, { readonly dueMs: number; readonly callback: () => void }>()
 
   nowMs(): number {
-    return this.#now
+    return this.#now + this.skewMs
   }
 
   uptimeMs(): number {
