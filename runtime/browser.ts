@@ -1,32 +1,67 @@
-/** A client for web pages: chooses the browser's own WebSocket, clock and chance. Nothing of Node is in it. */
+/**
+ * What `troupe/browser` exports: `connect` for web pages, over the browser's own WebSocket, clock and chance. Nothing of
+ * Node is in it. `docs/API.md` tells how a Troupe is used.
+ */
 import { TroupeError } from '../actors/protocol/errors.ts'
 import { frameLimits } from '../actors/protocol/frame.ts'
 import type { BrowserSocketConstructor } from '../transport/browser/socket.ts'
 import { createBrowserTransport } from '../transport/browser.ts'
 import type { Transport } from '../transport/transport.ts'
-import { type Client, connectClient } from './client/client.ts'
+import { connectTroupe } from './client/connect-troupe.ts'
+import type { Troupe } from './client/troupe.ts'
 import type { Clock } from './clock.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import type { Random } from './random.ts'
 
+export type {
+  NodeView,
+  PlacementDecision,
+  Resources,
+  TaskEvent,
+  TaskSpec,
+  TaskState,
+  TaskView,
+} from '../actors/model.ts'
+export type { TaskFilter } from '../actors/protocol/client.ts'
+export { type ErrorCode, errorCodes, TroupeError } from '../actors/protocol/errors.ts'
+export type { CallOptions } from './client/asking.ts'
+export type { EventStream, EventsOptions } from './client/event-stream.ts'
+export type { LogLine, LogsOptions } from './client/log-lines.ts'
+export type { TaskOutput, TaskRefEvent, TaskSnapshot, TaskStateTest, TaskStateValue } from './client/snapshot.ts'
+export type { LogPosition } from './client/subscription.ts'
+export type { RerunOptions, StopOptions, Stopped, TaskEmitted, TaskRef } from './client/task-ref.ts'
+export type {
+  BackupMade,
+  DrainOptions,
+  Explanation,
+  ListOptions,
+  Metrics,
+  RunOptions,
+  TaskPage,
+  Troupe,
+} from './client/troupe.ts'
+export type { Logger } from './logger.ts'
+
 export interface BrowserConnectOptions {
   /** What `<data-dir>/token` of the manager holds. Whoever can read the page can read it too. */
   readonly token: string
-  /** How long connecting, and each reply, may take, in milliseconds. Default 10,000. */
+  /** How long connecting, and each single request, may take before it is asked again, in milliseconds. Default 10,000. */
   readonly requestMs?: number
   /** Default: says nothing. */
   readonly logger?: Logger
 }
 
 /**
- * Connects a page to a manager at `ws://host:port` or `wss://host:port`. A page of another origin than the manager's own
- * must be allowed there: `--allow-origin https://app.example`. Rejects with TroupeError `Unavailable` (also when the
- * origin is refused: no browser says which), `Unauthorized`, `Invalid` (a wrong URL) or `Protocol`.
+ * A Troupe elsewhere, for a page, by its manager's address, `ws://host:port` or `wss://host:port`; the same interface as
+ * `connect` of `troupe`. A page of another origin than the manager's own must be allowed there: `--allow-origin
+ * https://app.example`. Rejects with TroupeError `Unavailable` (nobody there, or the origin is refused: no browser says
+ * which), `Unauthorized` (wrong token), `Invalid` (a wrong address) or `Protocol` (no version in common). Once connected
+ * it comes back by itself whenever the connection is lost, until it is closed.
  */
-export async function connect(url: string, options: BrowserConnectOptions): Promise<Client> {
+export async function connect(address: string, options: BrowserConnectOptions): Promise<Troupe> {
   const { logger = silentLogger, ...rest } = options
   const transport = createPageTransport(logger)
-  return connectClient({ ...rest, url, transport, clock: pageClock, random: pageRandom, logger })
+  return connectTroupe({ ...rest, url: address, transport, clock: pageClock, random: pageRandom, logger })
 }
 
 function createPageTransport(logger: Logger): Pick<Transport, 'connect'> {

@@ -7,7 +7,7 @@ import { bundleForBrowser } from '../browser/bundle.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** Gzipped, in bytes; docs/PROTOCOL.md states it in kB. */
-const bundleBytesMax = 80_000
+const bundleBytesMax = 90_000
 
 test('troupe/browser is bundled without a module of Node, and stays below its stated size', async () => {
   const { code, inputs, outside } = await bundleForBrowser(join(root, 'runtime/browser.ts'))
