@@ -12,6 +12,8 @@ export type ContainerPhase = 'created' | 'failed' | 'running' | 'ended'
 
 export interface ContainerView {
   readonly id: string
+  /** Of its first process, on the engine's machine, while it runs. */
+  readonly pid?: number
   readonly labels: Readonly<Record<string, string>>
   readonly phase: ContainerPhase
   readonly exitCode: number
@@ -49,6 +51,7 @@ export function viewOf(info: ContainerInspectInfo): ContainerView {
   const mounted = info.Mounts.map(({ Source, Destination }) => [Source, Destination])
   return {
     id: info.Id,
+    ...(state.Pid > 0 ? { pid: state.Pid } : {}),
     labels: config.Labels ?? {},
     phase: phaseOf(state, startedAtMs),
     exitCode: state.ExitCode,

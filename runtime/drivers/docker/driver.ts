@@ -11,6 +11,7 @@ import { EngineWatch } from './events.ts'
 import { Inside } from './exec.ts'
 import { keyOf, scopeFilter } from './identity.ts'
 import { Images } from './images.ts'
+import { localKernel } from './kernel.ts'
 import { Logs } from './logs.ts'
 import { Removals } from './remove.ts'
 import { Reports } from './report.ts'
@@ -110,7 +111,7 @@ function bind(
 ): Bound {
   const { clock, logger, outputDir } = options
   const outputBytesMax = options.outputBytesMax ?? outputBytesDefault
-  const reports = new Reports({ scope, listener, engine, clock })
+  const reports = new Reports({ scope, listener, engine, clock, kernel: localKernel })
   const { roll = Math.random, sweepMs = sweepDefaultMs } = options
   const watch = new EngineWatch({ engine, reports, clock, logger, roll, sweepMs })
   const configPath =

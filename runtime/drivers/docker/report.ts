@@ -8,6 +8,7 @@ import type { ContainerView } from './container.ts'
 import type { Engine } from './engine.ts'
 import { failureOf, type StartFailure, sentence } from './failure.ts'
 import { keyOf } from './identity.ts'
+import type { Kernel } from './kernel.ts'
 
 /** How much of an output is read to find out why the init could not run the command, in lines. */
 const initOutputLines = 5
@@ -44,6 +45,8 @@ export interface AttemptRecord {
   end: DriverEvent | undefined
   /** The engine has said that its memory was used up. */
   isOutOfMemory: boolean
+  /** What the kernel had counted when it was seen to run there; undefined if that says nothing of it. */
+  oomKillsAtStart: number | undefined
   starting: Starting | undefined
   stopping: Stopping | undefined
   removing: Promise<void> | undefined
@@ -56,6 +59,7 @@ export class Reports {
   readonly #listener: (event: DriverEvent) => void
   readonly #engine: Engine
   readonly #clock: Clock
+  readonly #kernel: Kernel | undefined
   readonly #records = new Map<string, AttemptRecord>()
 
   constructor(options: {
@@ -63,11 +67,13 @@ export class Reports {
     readonly listener: (event: DriverEvent) => void
     readonly engine: Engine
     readonly clock: Clock
+    readonly kernel?: Kernel
   }) {
     this.scope = options.scope
     this.#listener = options.listener
     this.#engine = options.engine
     this.#clock = options.clock
+    this.#kernel = options.kernel
   }
 
   /** The record of an attempt, made if there is none. */
@@ -81,6 +87,7 @@ export class Reports {
       startedTold: false,
       end: undefined,
       isOutOfMemory: false,
+      oomKillsAtStart: undefined,
       starting: undefined,
       stopping: undefined,
       removing: undefined,
@@ -171,6 +178,7 @@ export class Reports {
   #tellStarted(record: AttemptRecord, view: ContainerView): void {
     if (record.startedTold || record.end !== undefined) return
     record.startedTold = true
+    if (view.hasMemoryLimit && this.#kernel?.runs(view)) record.oomKillsAtStart = this.#kernel.oomKills()
     this.tell({ type: 'Started', key: record.key, atMs: view.startedAtMs ?? this.#clock.nowMs() })
   }
 
@@ -190,6 +198,9 @@ export class Reports {
     const { stopping, removing, isOutOfMemory, onOutOfMemory } = record
     if (view.oomKilled || isOutOfMemory || !view.hasMemoryLimit || view.exitCode !== killedCode) return
     if (stopping !== undefined || removing !== undefined) return
+    // The kernel has killed nothing for want of memory since: then not this either, and nobody need wait.
+    const { oomKillsAtStart } = record
+    if (oomKillsAtStart !== undefined && this.#kernel?.oomKills() === oomKillsAtStart) return
     // Of what ended while nobody looked no more is heard. The engine's machine may have another clock.
     const leftMs = (view.finishedAtMs ?? 0) + oomLateMs - this.#clock.nowMs()
     if (leftMs > 0) await this.#until(onOutOfMemory, Math.min(leftMs, oomLateMs))
