@@ -23,7 +23,6 @@ const situations = [
   'a node of use was not forgotten',
   'a node with tasks was drained',
   'a node with tasks was forgotten',
-  'a node without tasks was forgotten',
   'a repeated submission changed nothing',
   'a stop came too late',
   'a stop was accepted',

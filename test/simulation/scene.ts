@@ -67,6 +67,7 @@ export const plain: Scene = {
 /** The scene of the hunt. */
 export const whole: Scene = {
   ...plain,
+  longLossChance: 0.8,
   checkChance: 0.3,
   drainChance: 0.3,
   removalChance: 0.6,
