@@ -57,6 +57,10 @@ export const RestartPolicy = Type.Object({
   backOffMs: Type.Optional(DurationMs),
   /** The cap of that doubling. Default 60,000. */
   backOffMaxMs: Type.Optional(DurationMs),
+  /** Restarts on the node where it failed, within `windowMs`; then it goes elsewhere. Default 2. */
+  sameNode: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+  /** How long those count, from the first of them. Default 1,800,000, half an hour. */
+  windowMs: Type.Optional(Type.Integer({ minimum: 1, maximum: modelLimits.durationMsMax })),
 })
 export type RestartPolicy = Static<typeof RestartPolicy>
 
@@ -232,13 +236,15 @@ export const PlacementDecision = Type.Object({
   scheduler: Type.String(),
   atMs: TimeMs,
   picked: Type.Optional(Type.String()),
-  /** Nodes that were fit, with their cost; the lowest wins. */
+  /** Nodes that were fit, with their cost; the lowest wins, unless `note` says otherwise. */
   scores: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), cost: Type.Number() })),
   /** Nodes that were not, with the reason. */
   refusals: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), why: Type.String() })),
   considered: Type.Integer({ minimum: 0 }),
   /** One sentence, "2 nodes not ready; 3 nodes lack 512 MiB of memory", when none was fit. */
   why: Type.Optional(Type.String()),
+  /** One sentence when the node of the last attempt was preferred or avoided: why, and what came of it. */
+  note: Type.Optional(Type.String()),
 })
 export type PlacementDecision = Static<typeof PlacementDecision>
 

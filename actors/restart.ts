@@ -6,6 +6,10 @@ export const restartDefaults = {
   backOffMs: 500,
   /** The cap of its doubling, in milliseconds. */
   backOffMaxMs: 60_000,
+  /** Restarts on the same node within the window: as many as Nomad's `restart` block allows a service by default. */
+  sameNode: 2,
+  /** The length of that window, likewise. */
+  windowMs: 1_800_000,
 } as const
 
 /** A restart policy with its defaults filled in. */
@@ -15,6 +19,9 @@ export interface ResolvedRestart {
   readonly max?: number
   readonly backOffMs: number
   readonly backOffMaxMs: number
+  /** Absent in the record of a task that is older than the two: their defaults hold (`onwardAfter`). */
+  readonly sameNode?: number
+  readonly windowMs?: number
 }
 
 /** Fills in the defaults. A first delay longer than the default cap lifts the cap, since the user asked for it. */
@@ -25,6 +32,8 @@ export function resolveRestart(restart: RestartPolicy | undefined): ResolvedRest
     ...(restart?.max === undefined ? {} : { max: restart.max }),
     backOffMs,
     backOffMaxMs: restart?.backOffMaxMs ?? Math.max(restartDefaults.backOffMaxMs, backOffMs),
+    sameNode: restart?.sameNode ?? restartDefaults.sameNode,
+    windowMs: restart?.windowMs ?? restartDefaults.windowMs,
   }
 }
 
@@ -47,13 +56,21 @@ export function endingOf(end: Exclude<AttemptEnd, { kind: 'lost' }>): Ending {
  * @param roll evenly spread in [0, 1)
  */
 export function backOffMs(restart: ResolvedRestart, restarts: number, roll: number): number {
+  return Math.floor(roll * boundOf(restart, restarts))
+}
+
+/**
+ * The delay before a restart elsewhere: of the same bound, but from its upper half (the "equal jitter" of that article). The
+ * bound doubles, so each such delay is at least as long as the one before it, until they all lie in the upper half of the cap.
+ */
+export function moveDelayMs(restart: ResolvedRestart, restarts: number, roll: number): number {
+  return Math.floor((0.5 + roll / 2) * boundOf(restart, restarts))
+}
+
+function boundOf(restart: ResolvedRestart, restarts: number): number {
   // 2^31 times 1 ms is longer than any cap, and a larger exponent would end in Infinity, or NaN for a base of 0.
-  const boundMs = Math.min(
-    restart.backOffMaxMs,
-    restart.backOffMs * 2 ** Math.min(restarts, 31),
-    modelLimits.durationMsMax,
-  )
-  return Math.floor(roll * boundMs)
+  const doubledMs = restart.backOffMs * 2 ** Math.min(restarts, 31)
+  return Math.min(restart.backOffMaxMs, doubledMs, modelLimits.durationMsMax)
 }
 
 export type AfterEnd = { readonly restart: false } | { readonly restart: true; readonly delayMs: number }

@@ -5,6 +5,7 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Health } from './health.ts'
 import type { AttemptKey, Resources, TaskState, TaskView } from './model.ts'
+import type { Ask } from './schedulers/scheduler.ts'
 import { pathOf } from './step.ts'
 import type { TaskContext } from './task.ts'
 
@@ -50,6 +51,11 @@ export function standingOf(snapshot: AnyMachineSnapshot): Standing {
       reserved: context.reserved,
     },
   }
+}
+
+/** What it asks of a node while it waits for one. */
+export function askOf({ driver, reserved, constraints, aim }: TaskContext): Ask {
+  return { driver, reserved, constraints, ...(aim === undefined ? {} : { [aim.is]: aim.nodeId }) }
 }
 
 /** The state `Running.Up` is plain `Running` to people. */

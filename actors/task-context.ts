@@ -1,10 +1,12 @@
 /** What a task knows and is told: its context, its events, and how the one follows from the other. `task.ts` is the table. */
 
+import { type Aim, type Departure, explained, onwardAfter, type RestartWindow } from './aim.ts'
 import { endOf } from './end.ts'
 import type { Health } from './health.ts'
 import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
 import { type Policies, resolvePolicies } from './policies.ts'
+import { endingOf } from './restart.ts'
 import type { Stamp } from './step.ts'
 import { describeEnd, describeHealth, type StopCause, type Verdict, verdict } from './verdict.ts'
 
@@ -35,6 +37,10 @@ export interface TaskContext {
   readonly nodeId: string | undefined
   readonly nodeName: string | undefined
   readonly decision: PlacementDecision | undefined
+  /** Its newest restarts after failures on one node. Like `aim`, absent in records from before there was such a thing. */
+  readonly window: RestartWindow | undefined
+  /** Where its next attempt should go, while it is Pending. */
+  readonly aim: Aim | undefined
   readonly why: string | undefined
   readonly stopCause: StopCause | undefined
   /** Whether it has a health check. */
@@ -153,6 +159,8 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     nodeId: undefined,
     nodeName: undefined,
     decision: undefined,
+    window: undefined,
+    aim: undefined,
     why: undefined,
     stopCause: undefined,
     checked: spec.health !== undefined,
@@ -187,7 +195,8 @@ export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { ty
     attempt,
     nodeId: event.nodeId,
     nodeName: event.nodeName,
-    decision: event.decision,
+    decision: explained(event.decision, context.aim),
+    aim: undefined,
     why: undefined,
     scheduledAtMs: event.atMs,
     startedAtMs: undefined,
@@ -221,6 +230,22 @@ export function closeAttempt(context: TaskContext, event: TaskEvent): Partial<Ta
       : summary,
   )
   return { end, attempts }
+}
+
+function departureOf(context: TaskContext, event: TaskEvent): Departure {
+  const end = endOf(event as EndEvent)
+  if (end.kind === 'lost') return 'lost'
+  const cause = causeOf(context, event)
+  if (cause === 'Drain') return 'drained'
+  return cause === undefined && endingOf(end) === 'succeeded' ? 'succeeded' : 'failed'
+}
+
+/** The task waits again, and knows where it should go next. */
+export function leftNode(context: TaskContext, event: TaskEvent): Partial<TaskContext> {
+  const nodeId = context.nodeId as string
+  const left = { nodeId, nodeName: context.nodeName ?? nodeId, atMs: event.atMs, window: context.window }
+  const onward = onwardAfter(departureOf(context, event), context.policies.restart, left)
+  return { ...onward, queuedAtMs: event.atMs, stopCause: undefined, why: undefined }
 }
 
 /** The attempt runs, since the moment its worker names. */

@@ -17,11 +17,12 @@
  */
 import { assign, cancel, enqueueActions, raise, setup } from 'xstate'
 import type { Outcome } from './model.ts'
-import { backOffMs } from './restart.ts'
+import { backOffMs, moveDelayMs } from './restart.ts'
 import {
   closeAttempt,
   initialContext,
   isDrained,
+  leftNode,
   openAttempt,
   started,
   stopping,
@@ -108,9 +109,11 @@ export const taskMachine = setup({
       finishedAtMs: event.atMs,
       reason: context.attempt === 0 ? 'stopped before it was placed' : 'stopped before it was tried again',
     })),
-    leaveNode: assign(({ event }) => ({ queuedAtMs: event.atMs, stopCause: undefined, why: undefined })),
+    leaveNode: assign(({ context, event }) => leftNode(context, event)),
     backOff: enqueueActions(({ context, event, enqueue }) => {
-      const delay = backOffMs(context.policies.restart, context.restarts, event.roll)
+      // `leaveNode` came before, and has said where to.
+      const delayOf = context.aim?.is === 'avoid' ? moveDelayMs : backOffMs
+      const delay = delayOf(context.policies.restart, context.restarts, event.roll)
       enqueue.assign({ restarts: context.restarts + 1 })
       enqueue.raise({ type: 'BackOffElapsed' } as TaskEvent, { id: 'backOff', delay })
     }),

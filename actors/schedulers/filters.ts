@@ -27,7 +27,9 @@ export interface Ask {
   readonly reserved: Resources
   /** Each `label=value` or `label!=value`; all must hold. */
   readonly constraints: readonly string[]
-  /** A nodeId that is picked only if no other node is fit, such as that of the last attempt. */
+  /** A nodeId that is picked if it is fit, whatever it costs, such as that of the last attempt. */
+  readonly prefer?: string
+  /** A nodeId that is picked only if no other node is fit. */
   readonly avoid?: string
 }
 

@@ -20,7 +20,7 @@ export interface Scheduler<State = unknown> {
   readonly initial: State
   /** What the ask would cost on this node, which is fit for it; finite. The lowest wins, and of equal ones the lowest nodeId. */
   score(ask: Ask, node: CandidateNode, state: State): number
-  /** What it remembers after this pick. */
+  /** What it remembers after this pick; not asked for a preferred node, whose pick was none of its own. */
   picked(node: CandidateNode, state: State): State
 }
 
@@ -37,22 +37,41 @@ interface Scored {
   readonly cost: number
 }
 
-const precedes = (a: Scored, b: Scored): boolean =>
-  a.cost < b.cost || (a.cost === b.cost && a.node.nodeId < b.node.nodeId)
+function precedes(a: Scored, b: Scored, prefer: string | undefined): boolean {
+  if (a.node.nodeId === prefer || b.node.nodeId === prefer) return a.node.nodeId === prefer
+  return a.cost < b.cost || (a.cost === b.cost && a.node.nodeId < b.node.nodeId)
+}
 
-/** The cheapest of the fit nodes, best first, at most `decisionNodesMax`: keeping few is cheaper than sorting all. */
+/** The preferred and then the cheapest of the fit nodes, best first, at most `decisionNodesMax`: keeping few is cheaper than sorting all. */
 function rank<State>(scheduler: Scheduler<State>, ask: Ask, fit: readonly CandidateNode[], state: State): Scored[] {
   const ranked: Scored[] = []
   for (const node of fit) {
     const scored = { node, cost: scheduler.score(ask, node, state) }
     if (!Number.isFinite(scored.cost)) throw new Error(`scheduler ${scheduler.name} gave a cost of ${scored.cost}`)
     let at = ranked.length
-    while (at > 0 && precedes(scored, ranked[at - 1] as Scored)) at -= 1
+    while (at > 0 && precedes(scored, ranked[at - 1] as Scored, ask.prefer)) at -= 1
     if (at === schedulerLimits.decisionNodesMax) continue
     ranked.splice(at, 0, scored)
     if (ranked.length > schedulerLimits.decisionNodesMax) ranked.pop()
   }
   return ranked
+}
+
+/** What came of the ask's preference or avoidance, for a pick. */
+function noteOf(ask: Ask, nodes: readonly CandidateNode[], picked: CandidateNode): string | undefined {
+  if (ask.prefer !== undefined) {
+    if (picked.nodeId === ask.prefer) return 'that node is preferred, and it is fit'
+    const preferred = nodes.find(({ nodeId }) => nodeId === ask.prefer)
+    if (!preferred) return 'that node is preferred, but there is no such node any more'
+    const why = filtersOf(ask)
+      .find((filter) => !filter.admits(preferred))
+      ?.why(preferred)
+    return `that node is preferred, but it is not fit (${why})`
+  }
+  if (ask.avoid === undefined) return undefined
+  return picked.nodeId === ask.avoid
+    ? 'that node should be avoided, but no other is fit'
+    : 'that node is avoided, and another was fit'
 }
 
 /** Says it when no node, however empty, could ever take the ask; undefined if one could. */
@@ -125,6 +144,7 @@ export function decide<State>(
 
   const ranked = rank(scheduler, ask, fit, state)
   const best = ranked[0]?.node
+  const note = best && noteOf(ask, nodes, best)
   const decision: PlacementDecision = {
     scheduler: scheduler.name,
     atMs,
@@ -133,6 +153,8 @@ export function decide<State>(
     refusals,
     considered: nodes.length,
     ...(best ? {} : { why: sumUp(ask, nodes, filters, counts) }),
+    ...(note === undefined ? {} : { note }),
   }
-  return best ? { decision, nodeId: best.nodeId, state: scheduler.picked(best, state) } : { decision, state }
+  if (!best) return { decision, state }
+  return { decision, nodeId: best.nodeId, state: best.nodeId === ask.prefer ? state : scheduler.picked(best, state) }
 }

@@ -89,11 +89,12 @@ function askedText({ driver, reserved }: Explanation['task'], spec: Explanation[
 const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 function decisionLines(decision: PlacementDecision, nowMs: number): string[] {
-  const { scheduler, picked, scores, refusals, considered, why, atMs } = decision
+  const { scheduler, picked, scores, refusals, considered, why, note, atMs } = decision
   const verdict =
     picked === undefined ? `no node was fit: ${why ?? 'none is registered'}` : `picked ${nameOf(decision, picked)}`
   const nodes = `${considered} node${considered === 1 ? '' : 's'} considered`
   const lines = [printable(`${verdict} (${scheduler}, ${nodes}, ${formatAge(nowMs - atMs)} ago)`)]
+  if (note !== undefined) lines.push(printable(note))
   const sorted = [...scores].sort((a, b) => a.cost - b.cost)
   for (const { nodeId, name, cost } of sorted) {
     lines.push(printable(`${nodeId === picked ? '*' : ' '} ${name}  cost ${Math.round(cost * 1_000) / 1_000}`))

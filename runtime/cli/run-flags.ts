@@ -35,6 +35,8 @@ export interface SpecFlags extends HealthFlags {
   readonly mount?: readonly Mount[]
   readonly restart?: RestartPolicy['policy']
   readonly maxRestarts?: number
+  readonly sameNode?: number
+  readonly restartWindow?: number
   readonly timeout?: number
   readonly waitTimeout?: number
   readonly stopTimeout?: number
@@ -64,6 +66,10 @@ const specFlags: readonly Option[] = [
   ),
   new Option('--restart <policy>', 'when to try again (default never)').choices(['never', 'on-failure', 'always']),
   new Option('--max-restarts <number>', 'try again at most so often').argParser(parsing(parseWhole)),
+  new Option('--same-node <number>', 'restarts on the node where it failed, then elsewhere (default 2)').argParser(
+    parsing(parseWhole),
+  ),
+  new Option('--restart-window <duration>', 'how long those count (default 30m)').argParser(parsing(parseDuration)),
   new Option('--timeout <duration>', 'the longest an attempt may run, such as 10m').argParser(parsing(parseDuration)),
   new Option('--wait-timeout <duration>', 'the longest it may wait for a node').argParser(parsing(parseDuration)),
   new Option('--stop-timeout <duration>', 'between TERM and KILL (default 10s)').argParser(parsing(parseDuration)),
@@ -103,6 +109,8 @@ const flagOfField: Readonly<Record<string, string>> = {
   image: 'the image',
   command: 'the command',
   'restart.max': '--max-restarts',
+  'restart.sameNode': '--same-node',
+  'restart.windowMs': '--restart-window',
   ...flagOfHealth,
   health: 'the health check',
 }
@@ -152,12 +160,13 @@ function given(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
-function restartOf({ restart, maxRestarts }: SpecFlags): RestartPolicy | undefined {
-  if (maxRestarts !== undefined && (restart === undefined || restart === 'never')) {
-    throw new UsageError('--max-restarts needs --restart on-failure or --restart always.')
+function restartOf({ restart, maxRestarts, sameNode, restartWindow }: SpecFlags): RestartPolicy | undefined {
+  const rules = given({ max: maxRestarts, sameNode, windowMs: restartWindow })
+  if (restart === undefined || restart === 'never') {
+    const flag = flagOfField[`restart.${Object.keys(rules)[0]}`]
+    if (flag) throw new UsageError(`${flag} needs --restart on-failure or --restart always.`)
   }
-  if (restart === undefined) return undefined
-  return { policy: restart, ...(maxRestarts === undefined ? {} : { max: maxRestarts }) }
+  return restart && { policy: restart, ...rules }
 }
 
 // As docker does: KEY alone takes the value from here, and is left out where there is none.

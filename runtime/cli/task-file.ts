@@ -48,7 +48,7 @@ const levels = {
   },
   restart: {
     fields: Object.keys(RestartPolicy.properties),
-    aliases: { backOff: duration('backOffMs'), backOffMax: duration('backOffMaxMs') },
+    aliases: { backOff: duration('backOffMs'), backOffMax: duration('backOffMaxMs'), window: duration('windowMs') },
   },
   disconnect: {
     fields: Object.keys(DisconnectPolicy.properties),

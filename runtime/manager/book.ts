@@ -5,7 +5,15 @@
  */
 import type { TaskEvent, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { DesiredAttempt } from '../../actors/protocol/session.ts'
-import { noStanding, type OpenAttempt, type Standing, standingOf, stateOf, viewOf } from '../../actors/standing.ts'
+import {
+  askOf,
+  noStanding,
+  type OpenAttempt,
+  type Standing,
+  standingOf,
+  stateOf,
+  viewOf,
+} from '../../actors/standing.ts'
 import { pathOf } from '../../actors/step.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { HostedActor, Stepped } from '../host/actor.ts'
@@ -125,9 +133,8 @@ export class Book {
       return
     }
     this.#queueSeq += 1
-    const { driver, reserved, constraints, why } = context
-    const ask = { driver, reserved, constraints }
-    this.#options.placement.enqueue(context.taskId, ask, this.#queueSeq, why !== undefined)
+    const { taskId, why } = context
+    this.#options.placement.enqueue(taskId, askOf(context), this.#queueSeq, why !== undefined)
   }
 
   #moveOnNodes(before: OpenAttempt | undefined, after: OpenAttempt | undefined, stepped: Stepped, turn: Turn): void {

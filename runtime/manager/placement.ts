@@ -56,6 +56,7 @@ const keyOf = (ask: Ask): string =>
     microCpus(ask.reserved.cpus),
     ask.reserved.memoryBytes,
     [...new Set(ask.constraints)].sort(),
+    ask.prefer ?? null,
     ask.avoid ?? null,
   ])
 

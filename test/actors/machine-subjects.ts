@@ -97,7 +97,7 @@ export const taskSubject: Subject = {
   inputs: {
     'never, no limits': taskInput(),
     'never, but replaced': taskInput({ disconnect: { replace: true }, ...limits }),
-    'on-failure, once': taskInput({ restart: { policy: 'on-failure', max: 1 }, ...limits }),
+    'on-failure, once, elsewhere': taskInput({ restart: { policy: 'on-failure', max: 1, sameNode: 0 }, ...limits }),
     'never, checked': taskInput({ health: { kind: 'tcp', port: 80 } }),
     'always, not replaced': taskInput({ restart: { policy: 'always' }, disconnect: { replace: false }, ...limits }),
   },

@@ -3,7 +3,7 @@ import { Check } from 'typebox/value'
 import { describe, expect, test } from 'vitest'
 import { modelLimits, TaskSpec } from '../../actors/model.ts'
 import { checkSpec, resolvePolicies } from '../../actors/policies.ts'
-import { afterEnd, backOffMs, type Ending, endingOf, resolveRestart } from '../../actors/restart.ts'
+import { afterEnd, backOffMs, type Ending, endingOf, moveDelayMs, resolveRestart } from '../../actors/restart.ts'
 
 const endings: Ending[] = ['succeeded', 'failed', 'fatal']
 
@@ -80,6 +80,18 @@ describe('the back-off', () => {
     expect([0, 0.25, 0.5, 0.75].map((roll) => backOffMs(defaults, 1, roll))).toEqual([0, 250, 500, 750])
   })
 
+  test('of a move elsewhere comes from the upper half, so that none is shorter than the one before it', () => {
+    expect([0, 0.25, 0.5, 0.75].map((roll) => moveDelayMs(defaults, 1, roll))).toEqual([500, 625, 750, 875])
+    const almostOne = 1 - 2 ** -53
+    for (const restarts of [0, 1, 2, 5]) {
+      expect(moveDelayMs(defaults, restarts + 1, 0)).toBeGreaterThanOrEqual(moveDelayMs(defaults, restarts, almostOne))
+    }
+    expect([7, 50, Number.MAX_SAFE_INTEGER].map((restarts) => moveDelayMs(defaults, restarts, 0))).toEqual([
+      30_000, 30_000, 30_000,
+    ])
+    expect(moveDelayMs(resolveRestart({ policy: 'always', backOffMs: 0 }), 5_000, 0.9)).toBe(0)
+  })
+
   test('a first delay over the default cap lifts the cap', () => {
     expect(resolveRestart({ policy: 'always', backOffMs: 90_000 }).backOffMaxMs).toBe(90_000)
     expect(backOffMs(resolveRestart({ policy: 'always', backOffMs: 0 }), 5_000, 0.9)).toBe(0)
@@ -91,7 +103,7 @@ describe('resolvePolicies', () => {
 
   test('defaults', () => {
     expect(resolvePolicies(spec)).toEqual({
-      restart: { policy: 'never', backOffMs: 500, backOffMaxMs: 60_000 },
+      restart: { policy: 'never', backOffMs: 500, backOffMaxMs: 60_000, sameNode: 2, windowMs: 1_800_000 },
       disconnect: { lostAfterMs: 300_000, replace: false },
       limits: { stopGraceMs: 10_000 },
     })
@@ -112,7 +124,7 @@ describe('resolvePolicies', () => {
   test('what the user says holds', () => {
     const said: TaskSpec = {
       ...spec,
-      restart: { policy: 'on-failure', max: 4, backOffMs: 1, backOffMaxMs: 2 },
+      restart: { policy: 'on-failure', max: 4, backOffMs: 1, backOffMaxMs: 2, sameNode: 0, windowMs: 3 },
       disconnect: { lostAfterMs: 9_000_000, stopAfterMs: 7, replace: true },
       stopGraceMs: 0,
       timeoutMs: 5,

@@ -101,6 +101,43 @@ describe('decide', () => {
     expect(decide(byLabel, ask({ avoid: 'a' }), [costing('a', 1), down], 0, 0).nodeId).toBe('a')
   })
 
+  test('a preferred node is picked whatever it costs, if it is fit, and takes no turn', () => {
+    const nodes = [costing('a', 1), costing('b', 2), costing('c', 3)]
+    const preferring = decide(byLabel, ask({ prefer: 'c' }), nodes, 5, 0)
+    expect(preferring).toMatchObject({ nodeId: 'c', state: 5, decision: { picked: 'c' } })
+    expect(preferring.decision.scores.map(({ nodeId }) => nodeId)).toEqual(['c', 'a', 'b'])
+    expect(preferring.decision.note).toBe('that node is preferred, and it is fit')
+    const full = node('c', { labels: { cost: '3' }, reserved: { cpus: 4, memoryBytes: 0 } })
+    const elsewhere = decide(byLabel, ask({ prefer: 'c' }), [...nodes.slice(0, 2), full], 5, 0)
+    expect(elsewhere).toMatchObject({ nodeId: 'a', state: 6 })
+    expect(elsewhere.decision.note).toBe(
+      'that node is preferred, but it is not fit (lacks 1 cpu now: 0 cpus of 4 cpus free)',
+    )
+    const gone = decide(byLabel, ask({ prefer: 'c' }), nodes.slice(0, 2), 5, 0)
+    expect(gone.decision).toMatchObject({
+      picked: 'a',
+      note: 'that node is preferred, but there is no such node any more',
+    })
+    expect(decide(byLabel, ask({ prefer: 'c' }), [full], 5, 0).decision).not.toHaveProperty('note')
+  })
+
+  test('a preferred node is shown also where very many are cheaper', () => {
+    const many = Array.from({ length: 50 }, (_, at) => costing(String(at).padStart(2, '0'), at))
+    const { decision } = decide(byLabel, ask({ prefer: '49' }), many, 0, 0)
+    expect(decision.picked).toBe('49')
+    expect(decision.scores).toHaveLength(20)
+    expect(decision.scores[0]).toMatchObject({ nodeId: '49', cost: 49 })
+  })
+
+  test('an avoidance says what came of it', () => {
+    const nodes = [costing('a', 1), costing('b', 2)]
+    const noteOf = (...fit: CandidateNode[]) => decide(byLabel, ask({ avoid: 'a' }), fit, 0, 0).decision.note
+    expect(noteOf(...nodes)).toBe('that node is avoided, and another was fit')
+    expect(noteOf(costing('a', 1))).toBe('that node should be avoided, but no other is fit')
+    expect(noteOf(node('a', { state: 'Down' }))).toBeUndefined()
+    expect(decide(byLabel, ask(), nodes, 0, 0).decision).not.toHaveProperty('note')
+  })
+
   test('lists are cut to 20 nodes, all are considered, and the best is among those shown', () => {
     const many = Array.from({ length: 50 }, (_, at) => costing(String(at).padStart(2, '0'), 50 - at))
     const down = Array.from({ length: 30 }, (_, at) => node(`x${at}`, { state: 'Down' }))

@@ -109,7 +109,7 @@ describe('a node out of reach', () => {
 
 describe('backing off', () => {
   test('draws its delay from the roll, below a bound that doubles', () => {
-    const spec = { restart: { policy: 'on-failure', backOffMs: 1_000 } } as const
+    const spec = { restart: { policy: 'on-failure', backOffMs: 1_000, sameNode: 3 } } as const
     const again = [stamped({ type: 'BackOffElapsed' }), placed, exited(1)]
     expect(walk(spec, placed, exited(1)).effects).toEqual([schedule('backOff', 'BackOffElapsed', 500)])
     expect(walk(spec, placed, exited(1), ...again).effects).toEqual([schedule('backOff', 'BackOffElapsed', 1_000)])

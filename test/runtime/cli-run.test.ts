@@ -42,6 +42,7 @@ describe('what is asked for', () => {
       [
         ...['--name', 'n', '--workdir', '/w', '--user', 'u', '--cpus', '0.5', '--memory', '64m', '--label', 'a=b=c'],
         ...['--constraint', 'zone=x', '--constraint', 'node!=y', '--restart', 'on-failure', '--max-restarts', '2'],
+        ...['--same-node', '1', '--restart-window', '5m'],
         ...[
           '--timeout',
           '1m',
@@ -66,7 +67,7 @@ describe('what is asked for', () => {
         memoryBytes: 64 * 2 ** 20,
         labels: { a: 'b=c' },
         constraints: ['zone=x', 'node!=y'],
-        restart: { policy: 'on-failure', max: 2 },
+        restart: { policy: 'on-failure', max: 2, sameNode: 1, windowMs: 300_000 },
         timeoutMs: 60_000,
         stopGraceMs: 500,
         waitTimeoutMs: 3_600_000,

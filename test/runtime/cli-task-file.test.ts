@@ -36,7 +36,7 @@ mounts:
     target: /b
 labels: {team: x}
 constraints: [zone=a]
-restart: {policy: on-failure, max: 3, backOff: 1s, backOffMax: 1m}
+restart: {policy: on-failure, max: 3, backOff: 1s, backOffMax: 1m, sameNode: 1, window: 5m}
 timeout: 10m
 waitTimeout: 1h
 stopTimeout: 3s
@@ -65,7 +65,14 @@ disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
         ],
         labels: { team: 'x' },
         constraints: ['zone=a'],
-        restart: { policy: 'on-failure', max: 3, backOffMs: 1_000, backOffMaxMs: 60_000 },
+        restart: {
+          policy: 'on-failure',
+          max: 3,
+          backOffMs: 1_000,
+          backOffMaxMs: 60_000,
+          sameNode: 1,
+          windowMs: 300_000,
+        },
         timeoutMs: 600_000,
         waitTimeoutMs: 3_600_000,
         stopGraceMs: 3_000,

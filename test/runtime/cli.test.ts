@@ -64,6 +64,9 @@ describe('the command line', () => {
     [['run', '--driver', 'podman', 'x'], 2, /Allowed choices are docker, process/],
     [['run', '--restart', 'sometimes', 'x'], 2, /Allowed choices/],
     [['run', '--max-restarts', '3', 'x'], 2, /--max-restarts needs --restart/],
+    [['run', '--same-node', '3', 'x'], 2, /--same-node needs --restart/],
+    [['run', '--restart', 'never', '--restart-window', '3m', 'x'], 2, /--restart-window needs --restart/],
+    [['run', '--restart', 'always', '--restart-window', '0', 'x'], 2, /--restart-window must be >= 1/],
     [['run', '--memory', 'lots', 'x'], 2, /"lots" is no size/],
     [['run', '--cpus', '-1', 'x'], 2, /no number of cores/],
     [['run', '--id', 'Bad_Id', 'x'], 2, /"Bad_Id" is no task id/],
@@ -280,6 +283,7 @@ describe('rerun, explain, node', () => {
               refusals: [{ nodeId: 'n1', name: 'node-1', why: 'lacks 512 MiB of memory' }],
               considered: 3,
               why: '1 node lacks 512 MiB of memory',
+              note: 'node-1 was drained: that node is avoided',
             },
             attempts: [{ attempt: 1, nodeId: 'n1', scheduledAtMs: 0, startedAtMs: 500, endedAtMs: 2_500, exitCode: 1 }],
             events: [
@@ -300,6 +304,7 @@ describe('rerun, explain, node', () => {
     for (const line of [
       /^State: +Pending: Queued: 1 node lacks memory$/m,
       /no node was fit: 1 node lacks 512 MiB of memory \(round-robin, 3 nodes considered, \ds ago\)/,
+      /^ {2}node-1 was drained: that node is avoided$/m,
       /- node-1: lacks 512 MiB of memory/,
       /… and 2 more/,
       /1 +n1 +1970-01-01T00:00:00.000Z +500ms +2s +1/,

@@ -1,6 +1,7 @@
 /** The placement against a model of it, over random sequences of all that can happen to it. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { PlacementDecision } from '../../actors/model.ts'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Ask } from '../../actors/schedulers/scheduler.ts'
 import type { CapacityNode } from '../../runtime/manager/capacity.ts'
@@ -10,12 +11,17 @@ interface Waiting {
   readonly seq: number
   readonly milli: number
   readonly zone: string
+  readonly aim: Aim
 }
 
-const askOf = (milli: number, zone: string): Ask => ({
+/** Where it would rather go, or rather not. */
+type Aim = Pick<Ask, 'prefer' | 'avoid'>
+
+const askOf = ({ milli, zone, aim }: Waiting): Ask => ({
   driver: 'process',
   reserved: { cpus: milli / 1_000, memoryBytes: 1 },
   constraints: [`zone=${zone}`],
+  ...aim,
 })
 
 const nodeOf = (nodeId: string, milli: number, ready: boolean, zone: string): CapacityNode => ({
@@ -45,20 +51,35 @@ class Model {
     return [...this.held.values()].reduce((sum, each) => sum + (each.nodeId === nodeId ? each.milli : 0), 0)
   }
 
-  fits(taskId: string): boolean {
+  fitting(taskId: string): string[] {
     const asked = this.waiting.get(taskId)
-    return [...this.nodes.values()].some(
+    const fit = [...this.nodes.values()].filter(
       (each) =>
         asked !== undefined &&
         each.state === 'Ready' &&
         each.labels.zone === asked.zone &&
         this.used(each.nodeId) + asked.milli <= Math.round(each.offered.cpus * 1_000),
     )
+    return fit.map((each) => each.nodeId)
   }
 
-  enqueue(taskId: string, milli: number, zone: string, seq: number): void {
-    this.waiting.set(taskId, { seq, milli, zone })
-    this.placement.enqueue(taskId, askOf(milli, zone), seq)
+  /** Also on an avoided node alone: nobody waits for another for ever. */
+  fits(taskId: string): boolean {
+    return this.fitting(taskId).length > 0
+  }
+
+  enqueue(taskId: string, asked: Waiting): void {
+    this.waiting.set(taskId, asked)
+    this.placement.enqueue(taskId, askOf(asked), asked.seq)
+  }
+
+  /** A wish is fulfilled where it can be. */
+  checkAim(taskId: string, nodeId: string, decision: PlacementDecision): void {
+    const { prefer, avoid } = this.waiting.get(taskId)?.aim ?? {}
+    const fit = this.fitting(taskId)
+    if (prefer !== undefined && fit.includes(prefer)) expect(nodeId).toBe(prefer)
+    if (avoid !== undefined && fit.some((each) => each !== avoid)) expect(nodeId).not.toBe(avoid)
+    expect(decision.note !== undefined).toBe((prefer ?? avoid) !== undefined)
   }
 
   dequeue(taskId: string): void {
@@ -89,6 +110,7 @@ class Model {
     for (let next = this.placement.next(0); next; next = this.placement.next(0)) {
       const fitting = [...this.waiting].filter(([taskId]) => this.fits(taskId)).sort(inLine)
       expect(next.taskId).toBe(fitting[0]?.[0])
+      this.checkAim(next.taskId, next.nodeId, next.decision)
       const { milli } = this.waiting.get(next.taskId) as { milli: number }
       const attempt = (this.attempts.get(next.taskId) ?? 0) + 1
       this.attempts.set(next.taskId, attempt)
@@ -120,9 +142,14 @@ test('whatever happens: never oversubscribed, in line, and nothing that fits is 
   const nodeId = fc.integer({ min: 0, max: 3 }).map((at) => `n${at}`)
   const zone = fc.constantFrom('a', 'b')
   const seq = fc.nat(20)
+  const aim: fc.Arbitrary<Aim> = fc.oneof(
+    fc.constant({}),
+    nodeId.map((prefer) => ({ prefer })),
+    nodeId.map((avoid) => ({ avoid })),
+  )
   const milli = fc.constantFrom(0, 100, 300, 700, 1_000, 2_100)
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ type: fc.constant('enqueue' as const), taskId, milli, zone, seq }) },
+    { weight: 4, arbitrary: fc.record({ type: fc.constant('enqueue' as const), taskId, milli, zone, seq, aim }) },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('dequeue' as const), taskId }) },
     {
       weight: 3,
@@ -136,7 +163,7 @@ test('whatever happens: never oversubscribed, in line, and nothing that fits is 
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const model = new Model()
       for (const each of steps) {
-        if (each.type === 'enqueue') model.enqueue(each.taskId, Math.max(100, each.milli), each.zone, each.seq)
+        if (each.type === 'enqueue') model.enqueue(each.taskId, { ...each, milli: Math.max(100, each.milli) })
         else if (each.type === 'dequeue') model.dequeue(each.taskId)
         else if (each.type === 'set') model.set(each.nodeId, each.milli, each.ready, each.zone)
         else if (each.type === 'remove') model.remove(each.nodeId)
