@@ -274,6 +274,46 @@ describe('package-lock.json', () => {
   })
 })
 
+describe('what the tests need and a machine lacks', () => {
+  /** Runs `script` with the parts of scripts/test at hand, as somebody who is or is not root on Debian. */
+  const prepare = (root_on_debian: '' | 'yes', script: string) => {
+    const lib = join(here, 'scripts/lib')
+    const parts = ['packages', 'engine', 'foreign'].map((name) => `. ${lib}/${name}.sh`).join('; ')
+    const stubs = 'say() { echo "$*"; }; find_browser() { return 1; }; python_ready() { return 1; }'
+    const line = `set -euo pipefail; root=${here}; ${parts}; ${stubs}; root_on_debian=${root_on_debian}; ${script}`
+    const { stdout, status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8', timeout: 60_000 })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    return stdout
+  }
+  const failing = 'apt_install() { packages_missing="apt-get could not install $*."; return 1; }'
+
+  test('is named, with what to do, where nothing may be installed', () => {
+    expect(prepare('', 'prepare_browser || echo "$browser_missing"')).toMatch(
+      /no Chromium; install one, .*root on Debian/,
+    )
+    expect(prepare('', 'prepare_python || echo "$python_missing"')).toMatch(/python3-websockets and python3-msgpack/)
+  })
+
+  test('is what apt-get says where that fails', () => {
+    const says = (name: string, what: string) =>
+      prepare('yes', `${failing}; prepare_${name} || echo "$${name}_missing"`).includes(
+        `apt-get could not install ${what}`,
+      )
+    expect(says('browser', 'chromium')).toBe(true)
+    expect(says('python', 'python3 python3-websockets python3-msgpack')).toBe(true)
+    const engine = 'install_engine_packages no-such-command:no-such-package || echo "$engine_missing"'
+    expect(prepare('yes', `${failing}; ${engine}`)).toContain('apt-get could not install no-such-package')
+  })
+
+  test('is installed, and found, by root on Debian', () => {
+    const found = 'apt_install() { echo "$*"; find_browser() { :; }; python_ready() { :; }; }'
+    expect(prepare('yes', `${found}; (prepare_browser); (prepare_python); echo ready`)).toBe(
+      'chromium\npython3 python3-websockets python3-msgpack\nready\n',
+    )
+    expect(prepare('', 'install_packages bash:bash && echo ready')).toBe('ready\n')
+  })
+})
+
 test('every script is valid bash and may be run', () => {
   for (const name of ['scripts/start', 'scripts/test', 'scripts/troupe', '.ci/run', 'scripts/lib/checkout.sh']) {
     execFileSync('bash', ['-n', join(here, name)])
