@@ -37,6 +37,8 @@ export const NodeId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$'
 const Labels = Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), {
   maxProperties: modelLimits.labelsMax,
 })
+/** What comes with Troupe is named, so that an editor can offer it; a worker may bring others. */
+const DriverName = Type.Unsafe<'docker' | 'process' | (string & {})>(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }))
 const Arg = Type.String({ maxLength: modelLimits.argCharsMax })
 const DurationMs = Type.Integer({ minimum: 0, maximum: modelLimits.durationMsMax })
 /** Milliseconds since 1970, wall clock. */
@@ -87,7 +89,8 @@ export type Mount = Static<typeof Mount>
 /** What a user wishes to run. Immutable once accepted. */
 export const TaskSpec = Type.Object({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: modelLimits.nameCharsMax })),
-  driver: Type.Union([Type.Literal('docker'), Type.Literal('process')]),
+  /** `docker`, `process`, or the name of a driver that a worker brings along. */
+  driver: DriverName,
   /** docker only: the image's reference. */
   image: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
   /** docker only: when to pull. Default `missing`. */

@@ -58,6 +58,8 @@ function checkDriver(spec: TaskSpec): string | undefined {
     }
     return undefined
   }
+  // What another driver takes is that driver's to say: it refuses a start with `bad-spec`.
+  if (spec.driver !== 'process') return undefined
   const foreign = dockerOnly.find((field) => spec[field] !== undefined)
   if (foreign) return `A process task takes no ${foreign}: leave it out, or set driver to docker.`
   return spec.command?.[0] ? undefined : 'A process task needs a command: its program first, then its arguments.'

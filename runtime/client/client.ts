@@ -21,6 +21,7 @@ import { openConnection } from './handshake.ts'
 import { type OutputPiece, OutputStream } from './output.ts'
 import { endOfOutput, errorOf, PendingRequests, type RequestTraits, requestLimits } from './pending.ts'
 import { readFrame } from './replies.ts'
+import { faultOfRequest } from './requests.ts'
 import { type LogPosition, Subscription, type SubscriptionHandlers } from './subscription.ts'
 
 export interface ClientOptions {
@@ -239,9 +240,12 @@ export class Client {
   ): Promise<ClientReplies[R]> {
     if (this.#ended) throw this.#lostError()
     const req = this.#nextReq()
+    const message = { ...body, req } as unknown as ClientMessage
+    const fault = faultOfRequest(message)
+    if (fault) throw fault
     const reply = this.#pending.add(req, traits)
     try {
-      this.#send({ ...body, req } as unknown as ClientMessage)
+      this.#send(message)
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       this.#pending.fail(req, new TroupeError('Invalid', `The request cannot be sent: ${why}`, { cause: error }))
@@ -259,7 +263,7 @@ export class Client {
     stream: S,
     message: ClientMessage,
   ): void {
-    const refusal = this.#ended ? this.#lostError() : this.#tooManyStreams()
+    const refusal = this.#ended ? this.#lostError() : (faultOfRequest(message) ?? this.#tooManyStreams())
     if (refusal) {
       // Later, so that the caller holds the stream when it hears of its end.
       queueMicrotask(() => stream.end(refusal))

@@ -15,7 +15,7 @@ import type { LogPosition, Subscription } from './subscription.ts'
 
 export const eventLimits = {
   /** Events that may wait for the reader before the subscription is given up until they are read. */
-  waitingMax: 4_096,
+  waitingMax: 1_024,
 } as const
 
 export interface EventsOptions {
@@ -55,9 +55,18 @@ export interface EventSource extends EventsOptions {
 }
 
 interface Batch {
+  readonly logId: string
   readonly events: TaskEvent[]
   /** Where its last event leads; undefined as long as more of that revision follow. */
   to: LogPosition | undefined
+}
+
+/** Where that event leads; undefined if others of its revision follow, or may. */
+function placeAfter({ logId, events, to }: Batch, at: number): LogPosition | undefined {
+  const revision = events[at]?.revision as number
+  const next = events[at + 1]
+  if (next === undefined) return to
+  return next.revision > revision ? { logId, revision } : undefined
 }
 
 export class EventReader implements EventStream {
@@ -105,7 +114,7 @@ export class EventReader implements EventStream {
         if (batch !== undefined) {
           this.#waitingEvents -= batch.events.length
           for (const [at, event] of batch.events.entries()) {
-            if (at === batch.events.length - 1) this.#position = batch.to ?? this.#position
+            this.#position = placeAfter(batch, at) ?? this.#position
             yield event
             if (this.#source.isLast?.(event)) return
           }
@@ -158,8 +167,9 @@ export class EventReader implements EventStream {
   /** Resolves when it was stopped. Rejects with what ended the subscription. */
   #hearOn(client: Client): Promise<void> {
     const { filter, from = 'now', onReset, counters } = this.#source
-    if (this.#newest?.logId !== client.welcome.logId) this.#newest = undefined
-    const isNew = this.#sieve(client.welcome.logId)
+    const { logId } = client.welcome
+    if (this.#newest?.logId !== logId) this.#newest = undefined
+    const isNew = this.#sieve(logId)
     return new Promise((resolve, reject) => {
       let stream: Subscription | undefined
       this.#stop = () => {
@@ -171,9 +181,11 @@ export class EventReader implements EventStream {
       stream = client.subscribe(
         { topic: 'events', from: where, ...(filter === undefined ? {} : { filter }) },
         {
-          onSnapshot: ({ events = [], more }) => this.#take(events.filter(isNew), more ? undefined : stream?.position),
-          onDelta: ({ events = [], more }) => this.#take(events.filter(isNew), more ? undefined : stream?.position),
-          onMark: () => this.#take([], stream?.position),
+          onSnapshot: ({ events = [], more }) =>
+            this.#take(logId, events.filter(isNew), more ? undefined : stream?.position),
+          onDelta: ({ events = [], more }) =>
+            this.#take(logId, events.filter(isNew), more ? undefined : stream?.position),
+          onMark: () => this.#take(logId, [], stream?.position),
           onReset: (reason) => {
             counters.resets += 1
             this.#takenTo = undefined
@@ -204,14 +216,14 @@ export class EventReader implements EventStream {
     }
   }
 
-  #take(events: readonly TaskEvent[], to: LogPosition | undefined): void {
+  #take(logId: string, events: readonly TaskEvent[], to: LogPosition | undefined): void {
     this.#source.counters.events += events.length
     if (to !== undefined) this.#takenTo = to
     const last = this.#waiting.at(-1)
     if (events.length > 0 && last !== undefined && last.to === undefined) {
       last.events.push(...events)
       last.to = to
-    } else if (events.length > 0) this.#waiting.push({ events: [...events], to })
+    } else if (events.length > 0) this.#waiting.push({ logId, events: [...events], to })
     else if (last !== undefined) last.to = to ?? last.to
     else this.#position = to ?? this.#position
     this.#waitingEvents += events.length

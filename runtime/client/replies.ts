@@ -8,7 +8,7 @@ import { Frame } from '../../actors/protocol/frame.ts'
 // Compiling a schema takes milliseconds, and a command uses only a few of them: each is compiled at its first use.
 const compiled = new Map<string, Validator>()
 
-function validatorOf(name: string, schema: ConstructorParameters<typeof Validator>[1]): Validator {
+export function validatorOf(name: string, schema: ConstructorParameters<typeof Validator>[1]): Validator {
   let validator = compiled.get(name)
   if (!validator) {
     validator = Compile(schema) as Validator
@@ -18,9 +18,9 @@ function validatorOf(name: string, schema: ConstructorParameters<typeof Validato
 }
 
 // Not as a type guard: the validators are kept without their types.
-const matches = (validator: Validator, value: unknown): boolean => validator.Check(value)
+export const matches = (validator: Validator, value: unknown): boolean => validator.Check(value)
 
-function firstFault(validator: Validator, value: unknown): string {
+export function firstFault(validator: Validator, value: unknown): string {
   const fault = validator.Errors(value)[0]
   return fault ? `${fault.instancePath || 'the whole'} ${fault.message}` : 'it does not match'
 }

@@ -7,7 +7,7 @@ interface Scripted {
   readonly key: AttemptKey
   readonly spec: TaskSpec
   readonly chunks: DriverChunk[]
-  ended: boolean
+  exitCode: number | undefined
   wake: () => void
 }
 
@@ -27,8 +27,8 @@ export class ScriptDriver implements Driver {
   exit(taskId: string, exitCode: number, attempt = 1): void {
     const scripted = this.#attempts.get(attemptName({ taskId, attempt }))
     if (scripted === undefined) throw new Error(`${taskId} has no attempt ${attempt}`)
-    if (scripted.ended) return
-    scripted.ended = true
+    if (scripted.exitCode !== undefined) return
+    scripted.exitCode = exitCode
     scripted.wake()
     this.#listener({ type: 'Exited', key: scripted.key, atMs: Date.now(), exitCode })
   }
@@ -45,10 +45,15 @@ export class ScriptDriver implements Driver {
 
   async watch(_scope: unknown, listener: (event: DriverEvent) => void): Promise<void> {
     this.#listener = listener
+    // As a worker that was started again must be told.
+    for (const { key, exitCode } of this.#attempts.values()) {
+      listener({ type: 'Started', key, atMs: Date.now() })
+      if (exitCode !== undefined) listener({ type: 'Exited', key, atMs: Date.now(), exitCode })
+    }
   }
 
   async start(key: AttemptKey, spec: TaskSpec): Promise<void> {
-    this.#attempts.set(attemptName(key), { key, spec, chunks: [], ended: false, wake: () => {} })
+    this.#attempts.set(attemptName(key), { key, spec, chunks: [], exitCode: undefined, wake: () => {} })
     this.#listener({ type: 'Started', key, atMs: Date.now() })
   }
 
@@ -69,7 +74,7 @@ export class ScriptDriver implements Driver {
       if (chunk !== undefined) {
         at += 1
         yield chunk
-      } else if (!follow || scripted.ended) return
+      } else if (!follow || scripted.exitCode !== undefined) return
       else {
         await new Promise<void>((resolve) => {
           const { wake } = scripted
