@@ -4,7 +4,7 @@
  */
 import type { Writable } from 'node:stream'
 
-export type TerminalStream = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+export type TerminalStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 export type Colour = 'red' | 'green' | 'yellow' | 'cyan' | 'dim'
 const escapes: Readonly<Record<Colour, string>> = { red: '31', green: '32', yellow: '33', cyan: '36', dim: '2' }
@@ -36,6 +36,11 @@ export class Output {
   /** Columns of the terminal that results go to; undefined when they go to a file or a pipe. */
   get columns(): number | undefined {
     return this.#stdout.isTTY ? this.#stdout.columns : undefined
+  }
+
+  /** Lines of that terminal. */
+  get rows(): number | undefined {
+    return this.#stdout.isTTY ? this.#stdout.rows : undefined
   }
 
   /** Nobody reads results any more. */

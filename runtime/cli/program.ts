@@ -25,6 +25,11 @@ const entries: readonly Entry[] = [
   { name: 'worker', summary: 'start a worker', load: async () => (await import('./worker.ts')).buildWorker },
   { name: 'run', summary: 'run a task', load: async () => (await import('./run.ts')).buildRun },
   { name: 'status', summary: 'list tasks', load: async () => (await import('./status.ts')).buildStatus },
+  {
+    name: 'events',
+    summary: 'print what happened to tasks',
+    load: async () => (await import('./events.ts')).buildEvents,
+  },
   { name: 'stop', summary: 'stop tasks', load: async () => (await import('./stop.ts')).buildStop },
   { name: 'wait', summary: 'wait until tasks have ended', load: async () => (await import('./wait.ts')).buildWait },
   {

@@ -1,15 +1,18 @@
-/** `troupe status [ID…]` */
+/** `troupe status [--watch] [ID…]` */
 import type { Command } from 'commander'
 import type { TaskView } from '../../actors/model.ts'
+import type { TaskFilter } from '../../actors/protocol/client.ts'
 import type { Client } from '../client/client.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
+import { type FilterFlags, filterOf, withFilters } from './filter-flags.ts'
 import { tableLines } from './table.ts'
 import { taskReferences } from './task-id.ts'
 import { taskColumns, taskJson } from './task-row.ts'
 
-interface StatusFlags extends AddressFlags {
+interface StatusFlags extends AddressFlags, FilterFlags {
+  readonly watch?: boolean
   readonly all?: boolean
   readonly json?: boolean
 }
@@ -18,21 +21,28 @@ export function buildStatus(cli: Cli): Command {
   const command = newCommand('status', 'Lists what is live and the last 50 tasks that ended, newest first.')
     .argument('[id...]', 'only these tasks; an id may be cut to a beginning that is clear', taskReferences)
     .option('-a, --all', 'every task the manager remembers')
-    .option('--json', 'one JSON array')
-  return withConnection(command).action(async (ids: string[], flags: StatusFlags) => {
-    const tasks = await withClient(cli, flags, (client) => allPages(client, ids, flags.all === true))
+    .option('-w, --watch', 'go on: a table drawn anew on a terminal, else a line for each change; until interrupted')
+    .option('--json', 'one JSON array; with --watch, one object in a line for each change')
+  return withConnection(withFilters(command)).action(async (ids: string[], flags: StatusFlags) => {
+    const filter = filterOf(ids, flags)
+    if (flags.watch === true) {
+      const { watchStatus } = await import('./status-watch.ts')
+      await watchStatus(cli, filter, flags)
+      return
+    }
+    const tasks = await withClient(cli, flags, (client) => allPages(client, filter, flags.all === true))
     tasks.sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
     print(cli, tasks, flags.json === true)
   })
 }
 
-async function allPages(client: Client, ids: readonly string[], all: boolean): Promise<TaskView[]> {
+async function allPages(client: Client, filter: TaskFilter, all: boolean): Promise<TaskView[]> {
   const scope = all ? 'all' : 'recent'
   // Two beginnings may mean the same task.
   const tasks = new Map<string, TaskView>()
   let after: string | undefined
   do {
-    const page = await client.query({ scope, ...(ids.length > 0 ? { ids } : {}), ...(after ? { after } : {}) })
+    const page = await client.query({ scope, filter, ...(after ? { after } : {}) })
     for (const task of page.items) tasks.set(task.id, task)
     after = page.next === after ? undefined : page.next
   } while (after !== undefined)
