@@ -22,7 +22,7 @@ async def session(ws):
     while True:
         for message in msgpack.unpackb(await ws.recv())["m"]:
             if message["type"] == "ClientWelcome":
-                log, held, tries = message["logId"], [], 0
+                log, held = message["logId"], []
             elif message["type"] == "Error" and message["retryable"]:
                 raise ConnectionError(message["message"])
             elif message["type"] == "Error":
@@ -30,7 +30,7 @@ async def session(ws):
             elif message["type"] == "Reset":
                 held = []
             elif message["type"] in ("Snapshot", "Delta", "Mark"):
-                held += message.get("events", [])
+                held, tries = held + message.get("events", []), 0
                 if not message.get("more"):  # Only here may one stop, and resume later.
                     told = place["revision"] if place and place["logId"] == log else -1
                     for event in (event for event in held if event["revision"] > told):
