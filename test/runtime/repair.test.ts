@@ -116,7 +116,7 @@ describe('a store of two tables, the newer with new versions of half of the task
       }
       expect(seen.mended).toBeGreaterThan(3)
     },
-    60_000,
+    120_000,
   )
 
   /** All that is there is the newest, or a blank that the report names; what is missing altogether is in a named gap. */
