@@ -16,6 +16,7 @@ import {
   tooLarge,
   tooManyParts,
 } from './frame-faults.ts'
+import { joined, sharingMessages, type Written } from './shared.ts'
 
 const bytesKey = '$bytes'
 const escapedKey = /^\$+bytes$/
@@ -25,12 +26,32 @@ const toUtf8 = new TextEncoder()
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export function createJsonCodec(protocol: string, limits: CodecLimits): Codec {
+  const write = (value: unknown, depth: number): Uint8Array => {
+    const budget = { bytes: limits.frameBytesMax, parts: framePartsMax(limits) }
+    return toUtf8.encode(JSON.stringify(dress(value, depth, limits, budget)))
+  }
+  const writeSharing = (messages: readonly Written[]): Uint8Array[] => {
+    const parts: Uint8Array[] = []
+    for (const [at, { plain, shared }] of messages.entries()) {
+      parts.push(at === 0 ? opening : comma)
+      const map = write(plain, messageDepth)
+      if (shared === undefined) parts.push(map)
+      else {
+        // All messages have a type, so there is a field before this one.
+        const key = toUtf8.encode(`,${JSON.stringify(shared.key)}:`)
+        const value = shared.value.bytes(protocol, (value) => write(value, messageDepth + 1))
+        parts.push(map.subarray(0, -1), key, value, closingBrace)
+      }
+    }
+    parts.push(closing)
+    return parts
+  }
   return {
     protocol,
     text: true,
     encode(frame) {
-      const budget = { bytes: limits.frameBytesMax, parts: framePartsMax(limits) }
-      const bytes = toUtf8.encode(JSON.stringify(dress(frame, 0, limits, budget)))
+      const messages = sharingMessages(frame)
+      const bytes = messages === undefined ? write(frame, 0) : joined(writeSharing(messages))
       if (bytes.length > limits.frameBytesMax) throw tooLarge(limits)
       return bytes
     },
@@ -41,6 +62,13 @@ export function createJsonCodec(protocol: string, limits: CodecLimits): Codec {
     },
   }
 }
+
+/** The lists and maps that a message of a frame is in: `{m: [message]}`. */
+const messageDepth = 2
+const opening = toUtf8.encode('{"m":[')
+const comma = toUtf8.encode(',')
+const closingBrace = toUtf8.encode('}')
+const closing = toUtf8.encode(']}')
 
 /** What may still be spent, so that a giant is refused before its text is made. */
 interface Budget {

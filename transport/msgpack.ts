@@ -21,6 +21,7 @@ import {
   tooManyParts,
 } from './frame-faults.ts'
 import { MsgpackScan } from './msgpack-scan.ts'
+import { joined, sharingMessages, type Written } from './shared.ts'
 
 /** In msgpackr's manual, and lacking in its types: fields with such a value are left out. */
 interface SkipValues {
@@ -58,14 +59,33 @@ export function createMsgpackCodec(protocol: string, limits: CodecLimits): Codec
   const unpackr = new Unpackr(reading)
   const scan = new MsgpackScan(limits)
   const check = new FrameCheck(limits)
+  // What is within a frame is that much less deep.
+  const messageCheck = new FrameCheck({ ...limits, frameDepthMax: limits.frameDepthMax - messageDepth })
+  const fieldCheck = new FrameCheck({ ...limits, frameDepthMax: limits.frameDepthMax - messageDepth - 1 })
+  const write = (checked: unknown): Uint8Array => {
+    const scratch = packr.pack(checked, RESET_BUFFER_MODE)
+    if (scratch.buffer.byteLength > scratchBytesKept) packr.useBuffer(newScratch())
+    if (scratch.length > limits.frameBytesMax) throw tooLarge(limits)
+    return new Uint8Array(scratch)
+  }
+  const writeField = (value: unknown): Uint8Array => write(fieldCheck.plain(value))
+  const writeMessage = ({ plain, shared }: Written): Uint8Array[] => {
+    const map = write(messageCheck.plain(plain))
+    if (shared === undefined) return [map]
+    // One field more in a map of fewer than 16, whose number is in its first byte: all messages are such.
+    if ((map[0] as number) >= smallestMap + 15) throw notPlain(plain)
+    map[0] = (map[0] as number) + 1
+    return [map, write(shared.key), shared.value.bytes(protocol, writeField)]
+  }
   return {
     protocol,
     text: false,
     encode(frame) {
-      const scratch = packr.pack(check.plain(frame), RESET_BUFFER_MODE)
-      if (scratch.buffer.byteLength > scratchBytesKept) packr.useBuffer(newScratch())
-      if (scratch.length > limits.frameBytesMax) throw tooLarge(limits)
-      return new Uint8Array(scratch)
+      const messages = sharingMessages(frame)
+      if (messages === undefined) return write(check.plain(frame))
+      const parts = [frameHead(messages.length), ...messages.flatMap(writeMessage)]
+      if (parts.reduce((sum, part) => sum + part.length, 0) > limits.frameBytesMax) throw tooLarge(limits)
+      return joined(parts)
     },
     decode(bytes) {
       if (bytes.length > limits.frameBytesMax) throw tooLarge(limits)
@@ -82,6 +102,15 @@ export function createMsgpackCodec(protocol: string, limits: CodecLimits): Codec
     },
   }
 }
+
+/** The lists and maps that a message of a frame is in: `{m: [message]}`. */
+const messageDepth = 2
+/** The first byte of a map without fields. */
+const smallestMap = 0x80
+
+/** `{m: [` as MessagePack has it, for so many messages: a map of one field, its name, a list of up to 65,535. */
+const frameHead = (count: number): Uint8Array =>
+  Uint8Array.of(smallestMap + 1, 0xa1, 0x6d, 0xdc, count >> 8, count & 255)
 
 /** What Node 20 and browsers have, and the es2023 types lack. */
 type Text = string & { isWellFormed(): boolean; toWellFormed(): string }

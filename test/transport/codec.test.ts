@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { failure } from '../../runtime/conformance/transport-stage.ts'
 import { createCodec } from '../../transport/codec.ts'
+import { Shared } from '../../transport/shared.ts'
 import { TransportError } from '../../transport/transport.ts'
 import { code, frames, limits } from './frames.ts'
 
@@ -191,4 +192,52 @@ test('a subprotocol that there is not says which there are', async () => {
     expect(told.code).toBe('subprotocol')
     expect(told.message).toContain('troupe.v1.msgpack and troupe.v1.json')
   }
+})
+
+describe.each(both)('what is shared, in $protocol', (codec) => {
+  const value = { id: 'a', labels: { $bytes: 'x' }, list: [1, 'ü', null, { deep: [new Uint8Array([1, 2])] }] }
+
+  test('reads as if it had been written in its place, alone and beside others', () => {
+    const shared = new Shared(value)
+    const frame = (task: unknown) => ({
+      m: [
+        { type: 'Other', req: 1 },
+        { type: 'Delta', req: 2, revision: 2 ** 40, task },
+        { type: 'Delta', req: 3, task },
+      ],
+    })
+    expect(codec.decode(codec.encode(frame(shared)))).toEqual(codec.decode(codec.encode(frame(value))))
+    expect(codec.decode(codec.encode({ m: [{ type: 'Delta', task: shared }] }))).toEqual({
+      m: [{ type: 'Delta', task: value }],
+    })
+  })
+
+  test('is written once', () => {
+    let reads = 0
+    const counted = Object.defineProperty({}, 'id', { enumerable: true, get: () => String(++reads) })
+    const shared = new Shared(counted)
+    codec.encode({ m: [{ type: 'Delta', req: 1, task: shared }] })
+    const after = reads
+    for (let req = 2; req < 10; req += 1) codec.encode({ m: [{ type: 'Delta', req, task: shared }] })
+    expect(reads).toBe(after)
+  })
+
+  test('counts towards the limits of its frame', async () => {
+    const large = new Shared('x'.repeat(limits.frameBytesMax / 2))
+    const message = { type: 'Delta', task: large }
+    expect(await code(() => codec.encode({ m: [message] }))).toBe('nothing failed')
+    expect(await code(() => codec.encode({ m: [message, message, message] }))).toBe('too-large')
+    let deep: unknown = 1
+    for (let depth = 3; depth < limits.frameDepthMax; depth += 1) deep = [deep]
+    expect(await code(() => codec.encode({ m: [{ type: 'Delta', task: new Shared(deep) }] }))).toBe('nothing failed')
+    expect(await code(() => codec.encode({ m: [{ type: 'Delta', task: new Shared([deep]) }] }))).toBe('malformed')
+    expect(await code(() => codec.encode({ m: [{ type: 'Delta', task: new Shared(() => 1) }] }))).toBe('malformed')
+  })
+
+  test('has its place in a message, and nowhere else', async () => {
+    const shared = new Shared(1)
+    for (const frame of [shared, { m: [shared] }, { m: [{ a: { b: shared } }] }, { e: 1, m: [{ a: shared }] }]) {
+      expect(await code(() => codec.encode(frame))).toBe('malformed')
+    }
+  })
 })

@@ -1,7 +1,7 @@
 /** A subscription to transitions: each of them, in order. Who falls too far behind begins anew, and is told so. */
 import type { TaskEvent } from '../../../actors/model.ts'
 import type { EventPast } from './event-past.ts'
-import { bytesOfEvents, type Commit } from './news.ts'
+import { bytesOfEvents, type Commit, sharedOf } from './news.ts'
 import { type Pages, type Piece, Subscriber, type SubscriberOptions } from './subscriber.ts'
 
 export interface EventSubscriberOptions extends SubscriberOptions {
@@ -26,12 +26,13 @@ export class EventSubscriber extends Subscriber {
 
   protected override piecesOf(commit: Commit): Piece[] {
     const pieces: Piece[] = []
-    for (const { task, events, revision } of commit.news) {
+    for (const news of commit.news) {
+      const { task, events, revision } = news
       if (!this.match.fitsAlways(task)) continue
-      const fitting = events.every((event) => this.match.fitsEvent(event))
-        ? events
-        : events.filter((event) => this.match.fitsEvent(event))
-      if (fitting.length > 0) pieces.push({ revision, bytes: bytesOfEvents(fitting), events: fitting })
+      const fitting = events.filter((event) => this.match.fitsEvent(event))
+      if (fitting.length === 0) continue
+      const told = fitting.length === events.length ? sharedOf(news).events : fitting
+      pieces.push({ revision, bytes: bytesOfEvents(fitting), events: told })
     }
     return pieces
   }

@@ -1,5 +1,6 @@
 /** What commits did, as subscribers are told of it, and the newest of them in memory for those who are a little behind. */
 import type { TaskEvent, TaskView } from '../../../actors/model.ts'
+import { Shared } from '../../../transport/shared.ts'
 import type { StreamLimits } from './limits.ts'
 import type { Place } from './match.ts'
 
@@ -10,12 +11,23 @@ export interface News {
   readonly before: Place | undefined
   task: TaskView
   readonly events: TaskEvent[]
+  /** The same for everyone who is told, once it was told to someone. */
+  shared?: { readonly task: TaskView; readonly events: TaskEvent[] }
 }
 
 /** All news of one commit. */
 export interface Commit {
   readonly revision: number
   readonly news: News[]
+}
+
+/** What is encoded once for all who are told. Only on its way out: whoever reads it gets what is shared. */
+export function sharedOf(news: News): { readonly task: TaskView; readonly events: TaskEvent[] } {
+  news.shared ??= {
+    task: new Shared(news.task) as unknown as TaskView,
+    events: new Shared(news.events) as unknown as TaskEvent[],
+  }
+  return news.shared
 }
 
 /** Bytes of a view once encoded, roughly. What is long in it is the user's own. */
@@ -38,8 +50,9 @@ const bytesOfValue = (value: unknown): number => {
 export const bytesOfEvents = (events: readonly TaskEvent[]): number =>
   events.reduce((bytes, { event }) => bytes + 160 + bytesOfValue(event), 0)
 
+/** It may be there three times: as values, and as bytes in both subprotocols. */
 const bytesOf = (commit: Commit): number =>
-  commit.news.reduce((bytes, news) => bytes + 256 + bytesOfTask(news.task) + bytesOfEvents(news.events), 64)
+  commit.news.reduce((bytes, news) => bytes + 256 + 3 * (bytesOfTask(news.task) + bytesOfEvents(news.events)), 64)
 
 export class Recent {
   readonly #limits: Pick<StreamLimits, 'recentCommitsMax' | 'recentBytesMax'>

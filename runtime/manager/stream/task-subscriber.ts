@@ -1,6 +1,6 @@
 /** A subscription to where tasks stand. Steps in between may be left out, an end never. */
 import type { TaskView } from '../../../actors/model.ts'
-import { bytesOfTask, type Commit } from './news.ts'
+import { bytesOfTask, type Commit, sharedOf } from './news.ts'
 import { type Pages, type Piece, Subscriber, type SubscriberOptions } from './subscriber.ts'
 import type { TaskPast } from './task-past.ts'
 
@@ -31,7 +31,7 @@ export class TaskSubscriber extends Subscriber {
       // What it has become meanwhile is told when its turn comes.
       if (newest && !recent.isNewest(news)) continue
       if (!match.fitsAlways(task)) continue
-      if (match.fitsAt(task)) pieces.push({ revision, bytes: bytesOfTask(task), task })
+      if (match.fitsAt(task)) pieces.push({ revision, bytes: bytesOfTask(task), task: sharedOf(news).task })
       else if (newest ? match.mayHaveFitted(task) : before !== undefined && match.fitsAt(before)) {
         pieces.push({ revision, bytes: 64, removed: task.id })
       }

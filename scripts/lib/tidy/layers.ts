@@ -98,7 +98,7 @@ const adapterPackages: Readonly<Record<string, readonly string[]>> = {
 const lazyFamilies = ['storage/rocksdb', 'drivers/docker']
 
 /** Files of transport/ that do no I/O: the port itself, the codec, and what gathers messages into frames. Hosts may use their values. */
-const pureTransport = ['transport/transport.ts', 'transport/codec.ts', 'transport/batcher.ts']
+const pureTransport = ['transport/transport.ts', 'transport/codec.ts', 'transport/batcher.ts', 'transport/shared.ts']
 
 const portFiles = [
   'runtime/storage/storage.ts',
