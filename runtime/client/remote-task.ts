@@ -194,10 +194,16 @@ export class RemoteTask implements TaskRef {
     const { status, context } = this.#snapshot
     if (status === 'done' || (logId === this.#logId && view.revision <= context.revision)) return
     this.#logId = logId
-    this.#snapshot = snapshotOf(view)
-    for (const listener of [...this.#listeners]) guarded(() => listener.next?.(this.#snapshot))
-    if (this.#snapshot.status !== 'done') return
+    const skipped = ranUnseen(context, view)
+    if (skipped !== undefined) this.#tell(snapshotOf(skipped))
+    this.#tell(snapshotOf(view))
+    if (view.outcome === null) return
     for (const listener of this.#leave()) guarded(() => listener.complete?.())
+  }
+
+  #tell(snapshot: TaskSnapshot): void {
+    this.#snapshot = snapshot
+    for (const listener of [...this.#listeners]) guarded(() => listener.next?.(snapshot))
   }
 
   #fail(error: TroupeError): void {
@@ -240,6 +246,17 @@ export class RemoteTask implements TaskRef {
       const forget = onAbort(signal, () => settle(() => reject(signal.reason as Error)))
     })
   }
+}
+
+/**
+ * The state that was passed through so fast that its end was told with it: whoever waits for a task to run must not miss
+ * that it did. Undefined if it was seen, or never was.
+ */
+function ranUnseen(before: TaskView, view: TaskView): TaskView | undefined {
+  const wasSeen = before.state === 'Running' && before.attempt === view.attempt
+  if (view.outcome === null || view.startedAtMs === null || wasSeen) return undefined
+  const open = { outcome: null, exitCode: null, signal: null, reason: null, finishedAtMs: null }
+  return { ...view, ...open, state: 'Running', detail: '' }
 }
 
 const bound = <T>(observer: Observer<T>): Observer<T> => ({

@@ -43,8 +43,8 @@ export interface TaskRef extends ActorRef<TaskSnapshot, TaskRefEvent, TaskEmitte
    */
   getSnapshot: () => TaskSnapshot
   /**
-   * Hears of each new state until unsubscribed; steps that follow each other fast may be told as one, the final one is
-   * always told, and then `complete`. As with XState's actors the present state is not told again, and a final task is
+   * Hears of each new state until unsubscribed. Steps that follow each other fast may be told as one, but that it ran is
+   * always told, and so is the final state, and then `complete`. As with XState's actors the present state is not told again, and a final task is
    * complete at once. `error`: nothing more will be heard (the task is unknown, the token was changed, or the Troupe was
    * closed); a lost connection is no error, it comes back.
    */
