@@ -103,15 +103,11 @@ export const mutants: readonly Mutant[] = [
     name: 'a stream that is coalesced drops a final state',
     edits: [
       {
-        file: 'runtime/manager/subscriptions.ts',
-        find: "    } else if (topic === 'tasks') {\n      send({ type: 'Delta', req, revision: news.revision, task: news.task })",
+        file: 'runtime/manager/stream/task-subscriber.ts',
+        find: '      if (!match.fitsAlways(task)) continue\n',
+        // What comes together with other news is told only as far as it has got, and never as what it has become.
         replace:
-          "    } else if (topic === 'tasks') {\n      if (this.coalescing) return\n      this.coalescing = true\n      queueMicrotask(() => { this.coalescing = false })\n      send({ type: 'Delta', req, revision: news.revision, task: news.task })",
-      },
-      {
-        file: 'runtime/manager/subscriptions.ts',
-        find: '  readonly #options: SubscriberOptions\n',
-        replace: '  readonly #options: SubscriberOptions\n  coalescing = false\n',
+          "      if (!match.fitsAlways(task)) continue\n      if (commit.news.length > 1 && ['Completed', 'Failed'].includes(task.state)) continue\n",
       },
     ],
   },
@@ -180,8 +176,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/manager/book.ts',
-        find: 'turn.afterwards(() => this.#options.onNews(news))',
-        replace: 'queueMicrotask(() => this.#options.onNews(news))',
+        find: 'turn.afterwards(() => this.#options.onCommit(made))',
+        replace: 'queueMicrotask(() => this.#options.onCommit(made))',
       },
     ],
   },
