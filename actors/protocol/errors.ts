@@ -21,7 +21,7 @@ export const errorCodes = {
   StorageFailed: { retryable: true },
   /** The two ends do not speak the same version, or one of them broke the protocol. */
   Protocol: { retryable: false },
-  /** A worker ahead of its manager: history was lost. */
+  /** History was lost: a worker is ahead of its manager, or what came after a position is not known any more. */
   LostHistory: { retryable: false },
   /** The request was sent, and whether it was done is not known; ask again by id. */
   OutcomeUnknown: { retryable: true },

@@ -1,0 +1,131 @@
+/** What is not answered is asked again by its id, and never guessed at. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { connect, type Troupe } from '../../runtime/index.ts'
+import { FakeManager, token } from './client-manager.ts'
+
+let manager: FakeManager
+let troupe: Troupe
+
+beforeEach(async () => {
+  manager = await FakeManager.start()
+  troupe = await connect(manager.address, { token, requestMs: 2_000 })
+})
+
+afterEach(async () => {
+  await troupe.close()
+  await manager.close()
+})
+
+const spec = { driver: 'process' as const, command: ['work'] }
+const idsOf = (type: string) =>
+  manager.received.filter((message) => message.type === type).map((message) => (message as { taskId?: string }).taskId)
+
+test('an answer that does not come is asked for again, by the same id', async () => {
+  let silent = 1
+  manager.answer = ({ type }) => (type === 'SubmitTask' && silent-- > 0 ? 'silence' : undefined)
+  const task = await troupe.run(spec)
+  expect(idsOf('SubmitTask').length).toBeGreaterThan(1)
+  expect(new Set(idsOf('SubmitTask'))).toEqual(new Set([task.id]))
+  expect(manager.tasks.size).toBe(1)
+  expect(troupe.metrics().askedAgain).toBe(idsOf('SubmitTask').length - 1)
+})
+
+test('a connection lost with the answer on it is no answer: the next one is asked', async () => {
+  let cuts = 1
+  manager.answer = (message, session) => {
+    if (message.type !== 'SubmitTask' || cuts-- <= 0) return undefined
+    manager.commit(message.taskId, {}, 'Pending.Queued', { type: 'Submitted' })
+    session.connection.close(1001, 'cut')
+    return 'silence'
+  }
+  const task = await troupe.run(spec, { timeoutMs: 20_000 })
+  expect(idsOf('SubmitTask').length).toBeGreaterThan(1)
+  expect(new Set(idsOf('SubmitTask'))).toEqual(new Set([task.id]))
+  expect(manager.tasks.size).toBe(1)
+  expect(troupe.metrics().reconnects).toBeGreaterThanOrEqual(1)
+})
+
+test('no answer in time is OutcomeUnknown with the id, and a read is Unavailable', async () => {
+  manager.answer = ({ type }) => (type === 'SubmitTask' || type === 'QueryNodes' ? 'silence' : undefined)
+  const unknown = await troupe.run(spec, { timeoutMs: 300 }).catch((error: unknown) => error)
+  const { taskId } = unknown as { taskId: string }
+  expect(unknown).toMatchObject({ code: 'OutcomeUnknown', retryable: true, message: expect.stringContaining(taskId) })
+  await expect(troupe.nodes({ timeoutMs: 300 })).rejects.toMatchObject({ code: 'Unavailable', retryable: true })
+  // What the error says to do.
+  manager.answer = () => undefined
+  expect((await troupe.run(spec, { id: taskId })).id).toBe(taskId)
+})
+
+test('an abort after it was sent is OutcomeUnknown, with the reason as its cause; of a read it is the reason', async () => {
+  manager.answer = ({ type }) => (type === 'StopTask' || type === 'QueryNodes' ? 'silence' : undefined)
+  const task = await troupe.run(spec)
+  const stop = new AbortController()
+  const reason = new Error('enough')
+  const calls = [task.stop({ signal: stop.signal }), troupe.nodes({ signal: stop.signal })]
+  const ends = Promise.allSettled(calls)
+  await expect
+    .poll(() => manager.count('StopTask') + manager.count('QueryNodes'), { timeout: 20_000 })
+    .toBeGreaterThan(1)
+  stop.abort(reason)
+  const [stopped, read] = await ends
+  expect(stopped).toMatchObject({ reason: { code: 'OutcomeUnknown', cause: reason, taskId: task.id } })
+  expect(read).toMatchObject({ reason })
+})
+
+test('a refusal that passes is waited out; one that stays is told at once', async () => {
+  let busy = 2
+  manager.answer = ({ type, req }) => {
+    if (type === 'QueryNodes' && busy-- > 0) {
+      return { type: 'Error', req, code: 'Overloaded', message: 'too much at once', retryable: true }
+    }
+    return type === 'DrainNode'
+      ? { type: 'Error', req, code: 'NotFound', message: 'no such node', retryable: false }
+      : undefined
+  }
+  expect(await troupe.nodes()).toEqual([])
+  await expect(troupe.drain('nowhere')).rejects.toMatchObject({ code: 'NotFound', retryable: false })
+  expect(manager.count('DrainNode')).toBe(1)
+})
+
+test('a node that is gone after an answer was lost was removed by that request', async () => {
+  let asked = 0
+  manager.answer = ({ type, req }) => {
+    if (type !== 'RemoveNode') return undefined
+    asked += 1
+    return asked === 1
+      ? 'silence'
+      : { type: 'Error', req, code: 'NotFound', message: 'there is no node n', retryable: false }
+  }
+  await troupe.removeNode('n')
+  await expect(troupe.removeNode('n')).rejects.toMatchObject({ code: 'NotFound' })
+})
+
+test('a backup is not made twice', async () => {
+  manager.answer = ({ type }) => (type === 'BackupStore' ? 'silence' : undefined)
+  const backup = troupe.backup('/copies/one', { timeoutMs: 500 })
+  await expect(backup).rejects.toMatchObject({ code: 'OutcomeUnknown' })
+  expect(manager.count('BackupStore')).toBe(1)
+})
+
+test('a thousand calls at once wait their turn, and each is answered', async () => {
+  const tasks = await Promise.all(Array.from({ length: 1_500 }, () => troupe.run(spec, { timeoutMs: 60_000 })))
+  expect(new Set(tasks.map(({ id }) => id)).size).toBe(1_500)
+}, 90_000)
+
+test('a task that ended before it was seen to run is told to have run all the same', async () => {
+  const task = await troupe.run(spec)
+  const heard: unknown[] = []
+  task.subscribe((s) => heard.push(s.value))
+  const now = Date.now()
+  const place = { attempt: 1, node: 'node-1', nodeId: 'n1', startedAtMs: now }
+  const end = { state: 'Completed' as const, detail: '', outcome: 'succeeded' as const, exitCode: 0, finishedAtMs: now }
+  manager.commit(task.id, { ...place, ...end }, 'Completed', { type: 'Exited' })
+  expect(await task.result({ timeoutMs: 20_000 })).toMatchObject({ outcome: 'succeeded' })
+  expect(heard).toEqual([{ Running: 'Up' }, 'Completed'])
+  const never = await troupe.run(spec)
+  const states: unknown[] = []
+  never.subscribe((s) => states.push(s.value))
+  manager.commit(never.id, { ...end, outcome: 'stopped', exitCode: null }, 'Completed', { type: 'Stop' })
+  await never.result({ timeoutMs: 20_000 })
+  expect(states).toEqual(['Completed'])
+})
