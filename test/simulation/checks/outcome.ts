@@ -59,7 +59,9 @@ function faultOfOutcome(task: Case): string | undefined {
     case 'unplaceable':
       return spec.waitTimeoutMs === undefined ? 'it could have waited' : undefined
     case 'lost':
-      if (deed?.isLost || ledger.damaged.has(attemptName({ taskId, attempt: told.attempt }))) return undefined
+      // Drained or stopped while its worker was away, it may never have begun, and then nothing of it is found.
+      if (deed === undefined || deed.isLost || ledger.damaged.has(attemptName({ taskId, attempt: told.attempt })))
+        return undefined
       return events.some(({ event }) => event.type === 'NodeUnreachable')
         ? undefined
         : 'its node was never out of reach'
