@@ -39,8 +39,10 @@ export class StreamReader {
     this.theirs = theirs
   }
 
-  static async open(rig: Rig, asked: Asked): Promise<StreamReader> {
+  /** `paused`: it reads nothing until its connection is resumed. */
+  static async open(rig: Rig, asked: Asked, options: { paused?: boolean } = {}): Promise<StreamReader> {
     const end = await rig.raw()
+    if (options.paused) end.connection.pause()
     end.connection.send({
       m: [
         { type: 'ClientHello', version: '1', token },

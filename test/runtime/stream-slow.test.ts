@@ -186,3 +186,45 @@ test('while an end is on its way to the disk nobody is told of it', async () => 
   await rig.settle()
   expect([live.finals, resumed.finals]).toEqual([['a'], ['a']])
 })
+
+const many = [...Array(150).keys()].map((at) => `m-${100 + at}`)
+
+async function submitMany(): Promise<void> {
+  for (const id of many) await client.submit(id, large)
+  await rig.settle()
+}
+
+test('what changes while a snapshot waits to be read comes behind it, once', async () => {
+  await start()
+  await submitMany()
+  const reader = await StreamReader.open(rig, { topic: 'tasks', from: 'snapshot' }, { paused: true })
+  expect(reader.theirs.bufferedBytes).toBeLessThanOrEqual(clientLimits.streamHeldBytesMax)
+  const late = many.slice(-20)
+  for (const id of late) worker.exited(`${id}.1`)
+  for (const id of many.slice(0, 20)) worker.started(`${id}.1`)
+  await rig.settle()
+  reader.end.connection.resume()
+  await rig.settle()
+  expect(reader.told.filter(({ more }) => more).length).toBeGreaterThan(2)
+  expect(reader.finals).toEqual(late)
+  reader.expectInOrder()
+  const ids = new Set(reader.told.flatMap(({ tasks = [], task }) => (task ? [task.id] : tasks.map(({ id }) => id))))
+  expect([...ids].sort()).toEqual(many)
+})
+
+test('what changes again while the missed waits to be read is told once, as it is then', async () => {
+  rig.streamLimits = { recentCommitsMax: 1 }
+  await start()
+  const { position } = await StreamReader.open(rig, { topic: 'tasks', from: 'now' })
+  await submitMany()
+  const reader = await StreamReader.open(rig, { topic: 'tasks', from: position }, { paused: true })
+  const late = many.slice(-20)
+  for (const id of late) worker.exited(`${id}.1`)
+  await rig.settle()
+  reader.end.connection.resume()
+  await rig.settle()
+  expect(reader.finals).toEqual(late)
+  reader.expectInOrder()
+  const states = reader.told.flatMap(({ task }) => (task === undefined ? [] : [task.id])).sort()
+  expect(states).toEqual(many)
+})

@@ -83,11 +83,11 @@ export class Desk {
     const { tasks, nodes } = this.#options
     const ids = filter.ids === undefined ? undefined : new Set<string>()
     for (const id of filter.ids ?? []) ids?.add(await tasks.resolve(id))
-    const names = nodes.views().filter(({ id }) => filter.nodes?.includes(id))
+    const named = filter.nodes === undefined ? [] : nodes.views().filter(({ id }) => filter.nodes?.includes(id))
     return new Match(
       filter,
       ids === undefined ? undefined : [...ids],
-      filter.nodes === undefined ? [] : names.map(({ name }) => name),
+      named.map(({ name }) => name),
     )
   }
 
