@@ -25,6 +25,7 @@ import {
   startWorker,
 } from './hosts.ts'
 import { type Logger, silentLogger } from './logger.ts'
+import { ownScheduler } from './manager/own-scheduler.ts'
 import { checkListen, checkOrigins } from './open.ts'
 import type { OpenedWorker, StorageKind } from './options.ts'
 import type { Random } from './random.ts'
@@ -183,7 +184,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
     ],
     allowOrigins: checkOrigins({ allowOrigins: options.allowOrigins ?? [] }),
     // Whatever it remembers is its own affair: it is only handed back to it.
-    scheduler: (scheduler ?? roundRobin) as Scheduler<never>,
+    scheduler: (scheduler === undefined ? roundRobin : ownScheduler(scheduler, logger)) as Scheduler<never>,
     ...{ token, clock, random, logger, newTerm },
     ...(storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })

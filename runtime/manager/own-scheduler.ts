@@ -1,0 +1,41 @@
+/**
+ * A scheduler of an application's own, whose mistakes are told and cost nobody a placement: a node that it cannot judge
+ * is taken last, by its id.
+ */
+import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
+import type { Logger } from '../logger.ts'
+
+/** Dearer than whatever a scheduler says, and still a number. */
+const dearest = Number.MAX_VALUE
+
+export function ownScheduler<State>(scheduler: Scheduler<State>, logger: Logger): Scheduler<State> {
+  let lastFault = ''
+  const tell = (fault: string) => {
+    // It is asked for every node of every task: one and the same mistake is said once.
+    if (fault === lastFault) return
+    lastFault = fault
+    logger.error(`the scheduler ${scheduler.name} ${fault}; tasks are placed without its word where it fails`)
+  }
+  return {
+    name: scheduler.name,
+    initial: scheduler.initial,
+    score(ask, node, state) {
+      try {
+        const cost = scheduler.score(ask, node, state)
+        if (Number.isFinite(cost)) return cost
+        tell(`gave a cost that is no finite number, ${cost}`)
+      } catch (error) {
+        tell(`threw in score: ${error instanceof Error ? error.message : String(error)}`)
+      }
+      return dearest
+    },
+    picked(node, state) {
+      try {
+        return scheduler.picked(node, state)
+      } catch (error) {
+        tell(`threw in picked: ${error instanceof Error ? error.message : String(error)}`)
+        return state
+      }
+    },
+  }
+}
