@@ -97,14 +97,23 @@ export class Customer {
     const { ledger, life, world } = this.#options
     await life.sleep(life.dice.roll() * 8)
     ledger.stopsSent.add(taskId)
-    const unknown = (error: unknown) => {
-      const isUnknown = error instanceof TroupeError && error.code === 'NotFound'
-      const wasAccepted = ledger.acknowledged.has(taskId)
-      if (!isUnknown) throw error
-      if (wasAccepted) world.violated('an acknowledged submission is never lost', `${taskId} was unknown`)
-      world.sometimes('a task was asked for before it was there')
+    const hurried = async (verb: (onSend: () => void) => Promise<void>) => {
+      // As it was when the question was sent: what is accepted while the answer is on its way proves nothing.
+      let wasAccepted = false
+      try {
+        await verb(() => {
+          wasAccepted = ledger.acknowledged.has(taskId)
+        })
+      } catch (error) {
+        if (!(error instanceof TroupeError) || error.code !== 'NotFound') throw error
+        if (wasAccepted) world.violated('an acknowledged submission is never lost', `${taskId} was unknown`)
+        world.sometimes('a task was asked for before it was there')
+      }
     }
-    await Promise.all([this.#ask(taskId).catch(unknown), this.#stop(taskId, undefined).catch(unknown)])
+    await Promise.all([
+      hurried((onSend) => this.#ask(taskId, onSend)),
+      hurried((onSend) => this.#stop(taskId, undefined, onSend)),
+    ])
   }
 
   /** What is done to it while it lives, or after. */
@@ -153,12 +162,15 @@ export class Customer {
     }
   }
 
-  async #stop(taskId: string, graceMs: number | undefined): Promise<void> {
+  async #stop(taskId: string, graceMs: number | undefined, onSend = () => {}): Promise<void> {
     const { ledger, name, world } = this.#options
     ledger.stopsSent.add(taskId)
     const options = graceMs === undefined ? {} : { graceMs }
     const seen = ledger.seen(name, taskId)
-    const { alreadyFinal, task } = await this.#persist((client) => client.stop(taskId, options))
+    const { alreadyFinal, task } = await this.#persist((client) => {
+      onSend()
+      return client.stop(taskId, options)
+    })
     ledger.show(name, task, seen)
     if (alreadyFinal && task.finishedAtMs === null) {
       world.violated('a final task is shown as final', `${taskId} was too late to stop, and ${task.state}`)
@@ -166,10 +178,13 @@ export class Customer {
     world.sometimes(alreadyFinal ? 'a stop came too late' : 'a stop was accepted')
   }
 
-  async #ask(taskId: string): Promise<void> {
+  async #ask(taskId: string, onSend = () => {}): Promise<void> {
     const { ledger, name } = this.#options
     const seen = ledger.seen(name, taskId)
-    const { items } = await this.#persist((client) => client.query({ ids: [taskId] }))
+    const { items } = await this.#persist((client) => {
+      onSend()
+      return client.query({ ids: [taskId] })
+    })
     for (const view of items) ledger.show(name, view, seen)
   }
 
