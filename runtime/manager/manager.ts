@@ -4,7 +4,7 @@
  *
  *   door ─▶ clients ─▶ tasks ─┐                         ┌─▶ desired ─▶ worker sessions
  *     └───▶ workers ──────────┴─▶ actors ─▶ book ─▶ placement
- *                                              └─▶ history, subscriptions, outputs
+ *                                              └─▶ history, stream, outputs
  */
 
 import type { NodeRegistration } from '../../actors/model.ts'
