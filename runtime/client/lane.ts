@@ -1,6 +1,7 @@
 /** One subscription to the newest state of some tasks, by their ids, that comes back after a cut where it was. */
 import type { TaskView } from '../../actors/model.ts'
 import type { TroupeError } from '../../actors/protocol/errors.ts'
+import { onAbort } from './abort.ts'
 import { backOffMs, pause } from './back-off.ts'
 import type { Client } from './client.ts'
 import { isRetryable, type Link } from './link.ts'
@@ -84,7 +85,6 @@ export class Lane {
   /** Rejects with what ended the subscription; resolves when the lane is closed. */
   #hear(client: Client, onHeard: () => void): Promise<void> {
     const { logId } = client.welcome
-    const { signal } = this.#closing
     const seen = new Set<string>()
     return new Promise((resolve, reject) => {
       const stream: Subscription = client.subscribe(
@@ -117,17 +117,16 @@ export class Lane {
             this.#at = undefined
             this.#handlers.onReset()
           },
-          onEnd: reject,
+          onEnd: (error) => {
+            forget()
+            reject(error)
+          },
         },
       )
-      signal.addEventListener(
-        'abort',
-        () => {
-          void stream.close()
-          resolve()
-        },
-        { once: true },
-      )
+      const forget = onAbort(this.#closing.signal, () => {
+        void stream.close()
+        resolve()
+      })
     })
   }
 }

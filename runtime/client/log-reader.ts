@@ -24,11 +24,24 @@ const incomplete = (taskId: string, attempt: number, why: string): TroupeError =
   new TroupeError('Unavailable', `The output of attempt ${attempt} of task ${taskId} is not complete: ${why}`)
 
 export async function* readLogs(reading: LogReading): AsyncGenerator<LogLine, void> {
+  const { signal } = reading.options
+  if (signal?.aborted) return
+  // One of its own, so that nothing of this reading stays with a signal that lives longer.
+  const stop = new AbortController()
+  const forget = onAbort(signal, () => stop.abort())
+  try {
+    yield* readUntil(reading, stop)
+  } finally {
+    forget()
+    stop.abort()
+  }
+}
+
+async function* readUntil(reading: LogReading, stop: AbortController): AsyncGenerator<LogLine, void> {
   const { options, taskId } = reading
-  if (options.signal?.aborted) return
   const view = await reading.view()
   if (options.follow) {
-    yield* followed(reading, options.attempt ?? Math.max(view.attempt, 1))
+    yield* followed(reading, options.attempt ?? Math.max(view.attempt, 1), stop)
     return
   }
   const attempt = options.attempt ?? view.attempt
@@ -36,18 +49,18 @@ export async function* readLogs(reading: LogReading): AsyncGenerator<LogLine, vo
     const had = view.attempt === 0 ? 'none yet' : `${view.attempt} so far`
     throw new TroupeError('NotFound', `Task ${taskId} has no attempt ${attempt} (it had ${had}).`)
   }
-  if (attempt > 0) yield* kept(reading, attempt)
+  if (attempt > 0) yield* kept(reading, attempt, stop.signal)
 }
 
-async function* kept({ link, taskId, options }: LogReading, attempt: number): AsyncGenerator<LogLine, void> {
-  const { signal } = options
+async function* kept(reading: LogReading, attempt: number, signal: AbortSignal): AsyncGenerator<LogLine, void> {
+  const { link, taskId, options } = reading
   const place = new OutputPlace()
   const splitter = new LineSplitter(attempt, () => link.clock.nowMs())
-  for (let tries = 0; !signal?.aborted; tries += 1) {
+  for (let tries = 0; !signal.aborted; tries += 1) {
     try {
       const client = await link.client()
       place.beginAgain()
-      for await (const piece of client.logs(taskId, { attempt, ...(signal === undefined ? {} : { signal }) })) {
+      for await (const piece of client.logs(taskId, { attempt, signal })) {
         const news = place.newsOf(piece)
         if (news !== undefined) yield* splitter.push(news)
       }
@@ -68,13 +81,12 @@ async function* kept({ link, taskId, options }: LogReading, attempt: number): As
 }
 
 /** The one that follows pushes; the reader of the lines slows it down by not taking them. */
-async function* followed(reading: LogReading, first: number): AsyncGenerator<LogLine, void> {
+async function* followed(reading: LogReading, first: number, stop: AbortController): AsyncGenerator<LogLine, void> {
   const { link, taskId, options } = reading
-  const stop = new AbortController()
-  const forget = onAbort(options.signal, () => stop.abort())
+  const { signal } = stop
   const lines = new Handoff<LogLine>(() => stop.abort())
   // Else a reader that waits for the next line would not hear of the abort.
-  stop.signal.addEventListener('abort', () => lines.end(), { once: true })
+  onAbort(signal, () => lines.end())
   let splitter: { readonly attempt: number; readonly of: LineSplitter } | undefined
   const finish = async () => {
     for (const line of splitter?.of.end() ?? []) await lines.put(line)
@@ -91,7 +103,6 @@ async function* followed(reading: LogReading, first: number): AsyncGenerator<Log
     if (options.onIncomplete === undefined) throw incomplete(taskId, attempt, why)
     options.onIncomplete(attempt, why)
   }
-  const { signal } = stop
   const watch = reading.watch(signal)
   const onward = options.attempt === undefined
   void followOutput({ link, taskId, watch, attempt: first, onward, write, onIncomplete, signal })
@@ -100,9 +111,5 @@ async function* followed(reading: LogReading, first: number): AsyncGenerator<Log
       () => lines.end(),
       (error: unknown) => lines.end(error),
     )
-  try {
-    yield* lines
-  } finally {
-    forget()
-  }
+  yield* lines
 }
