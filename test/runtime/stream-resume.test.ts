@@ -1,10 +1,13 @@
 /** Going on from a position: strictly after it, with the next manager too, and never with a silent gap. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Client } from '../../runtime/client/client.ts'
 import type { LogPosition } from '../../runtime/client/subscription.ts'
 import { Rig, spec } from './manager-rig.ts'
 import type { ScriptedWorker } from './manager-worker.ts'
 import { type Asked, StreamReader } from './stream-reader.ts'
+
+// Much goes through one process here, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let rig: Rig
 let client: Client

@@ -1,10 +1,13 @@
 /** Readers that are slow or read nothing: what they are told once they read, and what they cost until then. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { clientLimits } from '../../actors/protocol/client.ts'
 import type { Client } from '../../runtime/client/client.ts'
 import { Rig, spec } from './manager-rig.ts'
 import type { ScriptedWorker } from './manager-worker.ts'
 import { StreamReader } from './stream-reader.ts'
+
+// Much goes through one process here, and a machine may be busy.
+vi.setConfig({ testTimeout: 60_000 })
 
 let rig: Rig
 let client: Client
