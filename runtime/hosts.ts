@@ -87,7 +87,7 @@ export interface WorkerParts {
   readonly logger: Logger
 }
 
-/** The store and the drivers are the worker's from now on: they are closed with it. */
+/** The store and the drivers are the worker's from now on: they are closed with it, and if it cannot start. */
 export async function startWorker({ offer, ...parts }: WorkerParts): Promise<OpenedWorker> {
   const { failed, fail } = failure()
   const name = offer.name ?? nameOfMachine()
@@ -103,16 +103,19 @@ export async function startWorker({ offer, ...parts }: WorkerParts): Promise<Ope
     version,
     onFailure: fail,
   })
+  const closeParts = async () => {
+    await parts.storage.close()
+    for (const driver of parts.drivers.values()) await driver.close()
+  }
   try {
     await host.start()
   } catch (error) {
-    await parts.storage.close().catch(() => {})
+    await closeParts().catch(() => {})
     throw error
   }
   const close = async () => {
     await host.stop()
-    await parts.storage.close()
-    for (const driver of parts.drivers.values()) await driver.close()
+    await closeParts()
   }
   return { name, nodeId: host.nodeId, connected: host.connected, close, failed }
 }

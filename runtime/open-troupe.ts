@@ -193,17 +193,25 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
 async function openWorker(options: Plain, chosen: Chosen): Promise<OpenedWorker | undefined> {
   if (options.drivers?.length === 0) return undefined
   const { network, token, clock, random, logger } = chosen
-  const drivers = await openDrivers(options, chosen)
+  const drivers = new Map<string, Driver>()
+  let storage: Storage
+  try {
+    await openDrivers(options, chosen, drivers)
+    storage = await chosen.openStorage('worker')
+  } catch (error) {
+    for (const driver of drivers.values()) await driver.close().catch(() => {})
+    throw error
+  }
   return startWorker({
     offer: options,
-    storage: await chosen.openStorage('worker'),
+    storage,
     transport: network.as('worker'),
     managerUrl: `ws://${innerAddress}`,
     ...{ token, drivers, clock, random, logger },
   })
 }
 
-async function openDrivers(options: Plain, chosen: Chosen): Promise<Map<string, Driver>> {
+async function openDrivers(options: Plain, chosen: Chosen, drivers: Map<string, Driver>): Promise<void> {
   const { dataDir, allowMounts = [] } = options
   const { clock, logger } = chosen
   const placeFor = (name: string): DriverPlace => {
@@ -212,13 +220,13 @@ async function openDrivers(options: Plain, chosen: Chosen): Promise<Map<string, 
     }
     return { dir: resolve(dataDir, 'worker'), allowMounts, clock, logger }
   }
-  const drivers = new Map<string, Driver>()
   for (const one of options.drivers ?? ['process']) {
     const driver = typeof one === 'string' ? await openDriver(one, placeFor(one)) : one
-    if (drivers.has(driver.name))
+    if (drivers.has(driver.name)) {
       throw new TroupeError('Invalid', `There are two drivers ${driver.name}: name one otherwise.`)
+    }
     drivers.set(driver.name, driver)
   }
   const docker = options.drivers === undefined ? await findDocker(placeFor('docker')) : undefined
-  return docker === undefined ? drivers : drivers.set('docker', docker)
+  if (docker !== undefined) drivers.set('docker', docker)
 }

@@ -71,6 +71,21 @@ test('thread-driver.ts: a driver of one’s own', async () => {
   ])
 })
 
+test('the package’s other doors can be imported where it is installed', async () => {
+  const lines = [
+    "import { driverConformance, storageConformance, transportConformance } from 'troupe/conformance'",
+    "import { createMemoryStorage } from 'troupe'",
+    "import { connect } from 'troupe/browser'",
+    'const names = []',
+    'const test = (name) => names.push(name)',
+    'storageConformance({ test, expect: () => {} }, { open: createMemoryStorage })',
+    'console.log(names.length > 10, typeof driverConformance, typeof transportConformance, typeof connect)',
+  ]
+  await writeFile(join(dir, 'doors.mjs'), lines.join('\n'))
+  const { code, lines: told, stderr } = await run(join(dir, 'doors.mjs'))
+  expect({ code, told, stderr }).toEqual({ code: 0, told: ['true function function function'], stderr: '' })
+})
+
 /** The first block of TypeScript in the README. */
 async function firstExample(): Promise<string> {
   const readme = await readFile(join(root, 'README.md'), 'utf8')

@@ -16,6 +16,7 @@ const bytes = new TextEncoder()
 /** Attempts start at once; `exit` ends them, and so does a stop, with code 143. */
 export class ScriptDriver implements Driver {
   readonly name: string
+  isClosed = false
   readonly supports = { logs: true, stats: false, exec: false }
   readonly #attempts = new Map<string, Scripted>()
   #listener: (event: DriverEvent) => void = () => {}
@@ -88,5 +89,7 @@ export class ScriptDriver implements Driver {
     }
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.isClosed = true
+  }
 }
