@@ -101,6 +101,7 @@ export abstract class Subscriber implements Teller {
     this.shown(revision)
     const { req, outlet, source } = this.options
     outlet.send({ type: 'Snapshot', req, logId: source.logId, revision, ...this.empty }, 64)
+    yield
   }
 
   reset(reason: string): void {
