@@ -61,4 +61,4 @@ for await (const { id } of troupe.listAll()) {
 }
 for (const worker of workers) await worker.close()
 await troupe.close()
-rmSync(dir, { recursive: true })
+rmSync(dir, { recursive: true, force: true, maxRetries: 5 })

@@ -15,4 +15,4 @@ const { outcome, exitCode } = await task.result()
 console.log(outcome, exitCode)
 
 await troupe.close()
-rmSync(dataDir, { recursive: true })
+rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 })

@@ -108,8 +108,10 @@ export async function openTroupe<SchedulerState = unknown>(
   const chosen = await choose(options)
   const opened: { close(): Promise<void> }[] = []
   const closeAll = async () => {
-    for (const one of opened.reverse()) await one.close()
-    opened.length = 0
+    // One that cannot be closed keeps none of the others open.
+    const ends: PromiseSettledResult<void>[] = []
+    for (const one of opened.splice(0).reverse()) ends.push(...(await Promise.allSettled([one.close()])))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
   try {
     const manager = await openManager(options, chosen)
@@ -128,7 +130,7 @@ export async function openTroupe<SchedulerState = unknown>(
     const address = options.listen === undefined ? undefined : manager.host.addresses[1]
     return Object.assign(troupe, { address, token })
   } catch (error) {
-    await closeAll()
+    await closeAll().catch(() => undefined)
     throw error
   }
 }

@@ -26,9 +26,13 @@ afterEach(async () => {
 
 /** Ends by itself, or the test does: an application that was closed keeps nothing alive. */
 async function run(file: string): Promise<{ code: number | null; lines: string[]; stderr: string }> {
+  return node(tsx, file)
+}
+
+async function node(...args: string[]): Promise<{ code: number | null; lines: string[]; stderr: string }> {
   // Whatever it makes is made where it is found and removed.
   const env = { ...process.env, TMPDIR: dir }
-  const child = spawn(process.execPath, [tsx, file], { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, args, { cwd: dir, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -84,6 +88,30 @@ test('the package’s other doors can be imported where it is installed', async 
   await writeFile(join(dir, 'doors.mjs'), lines.join('\n'))
   const { code, lines: told, stderr } = await run(join(dir, 'doors.mjs'))
   expect({ code, told, stderr }).toEqual({ code: 0, told: ['true function function function'], stderr: '' })
+})
+
+test('its types compile where it is installed, without a look at its sources', async () => {
+  for (const name of ['@xstate', '@types', 'react', 'typebox', 'ws']) {
+    await symlink(join(root, 'node_modules', name), join(dir, 'node_modules', name))
+  }
+  const lines = [
+    "import { useSelector } from '@xstate/react'",
+    "import type { Driver, Scheduler, Storage, TaskRef, Transport } from 'troupe'",
+    "import { connect } from 'troupe/browser'",
+    "import { storageConformance } from 'troupe/conformance'",
+    'declare const task: TaskRef',
+    'export const state: string = useSelector(task, (s) => s.context.state)',
+    "task.getSnapshot().matches('Running')",
+    '// @ts-expect-error: there is no such state',
+    "task.getSnapshot().matches('Started')",
+    'export const doors = [connect, storageConformance]',
+    'export type Ports = [Driver, Scheduler, Storage, Transport]',
+  ]
+  await writeFile(join(dir, 'types.mts'), lines.join('\n'))
+  await writeFile(join(dir, 'first.mts'), await firstExample())
+  const compilerOptions = { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: ['node'] }
+  await writeFile(join(dir, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['types.mts', 'first.mts'] }))
+  expect(await node(join(root, 'node_modules/typescript/bin/tsc'), '-p', dir)).toMatchObject({ code: 0, lines: [] })
 })
 
 /** The first block of TypeScript in the README. */
