@@ -24,6 +24,7 @@ export type { EventStream, EventsOptions } from './client/event-stream.ts'
 export type { LogLine, LogsOptions } from './client/log-lines.ts'
 export type { TaskOutput, TaskRefEvent, TaskSnapshot, TaskStateTest, TaskStateValue } from './client/snapshot.ts'
 export type { LogPosition } from './client/subscription.ts'
+export type { TaskChange, TaskChanges, WatchOptions } from './client/task-changes.ts'
 export type { RerunOptions, StopOptions, Stopped, TaskEmitted, TaskRef } from './client/task-ref.ts'
 export type {
   BackupMade,

@@ -14,6 +14,7 @@ import { readLogs } from './log-reader.ts'
 import { requestLimits } from './pending.ts'
 import { type Known, RemoteTask, type TaskHome } from './remote-task.ts'
 import type { TaskOutput } from './snapshot.ts'
+import { ChangeReader, type TaskChanges, type WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
 import type {
   BackupMade,
@@ -41,7 +42,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
   readonly #counters: Counters
   readonly #asking: Asking
   readonly #onClose: () => Promise<void>
-  readonly #streams = new Set<EventReader>()
+  readonly #streams = new Set<EventReader | ChangeReader>()
   #ended: TroupeError | undefined
   #closing: Promise<void> | undefined
 
@@ -87,6 +88,11 @@ export class RemoteTroupe implements Troupe, TaskHome {
       yield* page.tasks
       after = page.next
     } while (after !== undefined)
+  }
+
+  watch(options: WatchOptions = {}): TaskChanges {
+    const onClosed = (closed: ChangeReader) => void this.#streams.delete(closed)
+    return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }), options)
   }
 
   async stop(id: string, options: StopOptions = {}): Promise<Stopped> {
@@ -233,11 +239,15 @@ export class RemoteTroupe implements Troupe, TaskHome {
   #stream(options: EventsOptions, isLast?: EventSource['isLast']): EventStream {
     const onClosed = (closed: EventReader) => void this.#streams.delete(closed)
     const { counters, link } = { counters: this.#counters, link: this.#link }
-    const stream = new EventReader({ ...options, ...(isLast ? { isLast } : {}), counters, link, onClosed })
-    this.#streams.add(stream)
-    if (options.signal?.aborted) this.#streams.delete(stream)
-    if (this.#ended) stream.fail(this.#ended)
-    return stream
+    const more = isLast === undefined ? {} : { isLast }
+    return this.#keep(new EventReader({ ...options, ...more, counters, link, onClosed }), options)
+  }
+
+  /** It ends with this Troupe, unless it has ended before. */
+  #keep<R extends EventReader | ChangeReader>(reader: R, { signal }: { readonly signal?: AbortSignal }): R {
+    if (!signal?.aborted) this.#streams.add(reader)
+    if (this.#ended) reader.fail(this.#ended)
+    return reader
   }
 
   #newId(): string {

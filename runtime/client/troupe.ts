@@ -6,6 +6,7 @@ import type { Counters } from './counters.ts'
 import type { EventStream, EventsOptions } from './event-stream.ts'
 import type { LogLine, LogsOptions } from './log-lines.ts'
 import type { TaskOutput } from './snapshot.ts'
+import type { TaskChanges, WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
 
 /** Why a task is where it is: its view and spec, the newest placement decision, attempts, last events, and timers. */
@@ -70,6 +71,11 @@ export interface Troupe extends AsyncDisposable {
   list(options?: ListOptions): Promise<TaskPage>
   /** All pages, one task after the other; each page is asked for when it is needed. */
   listAll(options?: Omit<ListOptions, 'after'>): AsyncIterable<TaskView>
+  /**
+   * The tasks that fit a filter: first as they are (the live ones, and the newest 500 that ended), then the newest of each
+   * as it changes. Over a lost connection it goes on where it was.
+   */
+  watch(options?: WatchOptions): TaskChanges
   /** Asks a task to end, by its whole id; see `TaskRef.stop`. Rejects with `NotFound`. */
   stop(id: string, options?: StopOptions): Promise<Stopped>
   /** Runs a final task again as a new one, by its whole id. Rejects with `NotFound`, and `Conflict` while it lives. */

@@ -38,6 +38,30 @@ describe('a lost connection', () => {
     expect(far.metrics().reconnects).toBeGreaterThanOrEqual(1)
   })
 
+  test('a watch goes on where it was, and tells a slow reader the newest of each task', async () => {
+    const { far, driver, network } = world
+    const tasks = [await running(far), await running(far)]
+    const seen = new Map<string, string[]>()
+    const watch = far.watch()
+    const reading = (async () => {
+      for await (const change of watch) {
+        if (change.type === 'Changed')
+          seen.set(change.task.id, [...(seen.get(change.task.id) ?? []), change.task.state])
+      }
+    })()
+    await expect.poll(() => seen.size, { timeout: 20_000 }).toBe(2)
+    network.cut('client')
+    for (const task of tasks) driver.exit(task.id, 0)
+    await expect.poll(() => [...seen.values()], { timeout: 20_000 }).toEqual(Array(2).fill(['Running', 'Completed']))
+    await world.near.close()
+    await world.open()
+    const task = await running(far)
+    await expect.poll(() => seen.get(task.id)?.at(-1), { timeout: 20_000 }).toBe('Running')
+    expect(seen.get((tasks[0] as typeof task).id)).toEqual(['Running', 'Completed'])
+    watch.close()
+    await reading
+  })
+
   test('outlives restarts of the manager: each transition is told once', async () => {
     const { far, driver } = world
     const stream = far.events()

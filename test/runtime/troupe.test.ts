@@ -71,6 +71,21 @@ describe.each(['near', 'far'] as const)('%s', (where) => {
     expect((await again.explain()).task.state).toBe('Running')
   })
 
+  test('watches what fits: as it is, as it changes, and when it does not fit any more', async () => {
+    const live = await running(troupe(), { labels: { of: 'watch' } })
+    await running(troupe())
+    const filter = { labels: { of: 'watch' }, states: ['Running' as const] }
+    const changes = troupe().watch({ filter })[Symbol.asyncIterator]()
+    expect((await changes.next()).value).toMatchObject({ type: 'Changed', task: { id: live.id, state: 'Running' } })
+    const next = changes.next()
+    world.driver.exit(live.id, 0)
+    expect((await next).value).toEqual({ type: 'Removed', id: live.id, why: 'unfit' })
+    const another = troupe().run({ ...spec, labels: { of: 'watch' } }, { id: 'another' })
+    expect((await changes.next()).value).toMatchObject({ type: 'Changed', task: { id: (await another).id } })
+    await changes.return?.()
+    expect(await changes.next()).toMatchObject({ done: true })
+  })
+
   test('drains nodes, and does not forget one that is of use', async () => {
     expect(await troupe().nodes()).toMatchObject([{ name: 'node-1', draining: false }])
     expect(await troupe().drain('node-1', { deadlineMs: 60_000 })).toMatchObject({ draining: true })
