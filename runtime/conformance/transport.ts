@@ -219,8 +219,10 @@ async function fill(end: WatchedEnd): Promise<number> {
     const drains = end.drains
     const keepsUp = end.connection.send({ i: count++, data })
     if (keepsUp) continue
+    const { bufferedBytes } = end.connection
     await aWhile()
-    if (end.drains === drains) return count
+    // A page learns late that room was made, so that what is buffered is asked as well.
+    if (end.drains === drains && end.connection.bufferedBytes === bufferedBytes) return count
   }
   return framesToFillMax
 }
