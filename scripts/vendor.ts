@@ -32,10 +32,8 @@ await build({
   logLevel: 'warning',
 })
 
-for (const layer of ['actors', 'transport', 'runtime']) {
-  for (const name of readdirSync(join(dist, layer), { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('.js')) redirect(join(dist, layer, name))
-  }
+for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+  if (name.endsWith('.js') && !name.startsWith('vendor')) redirect(join(dist, name))
 }
 
 function redirect(path: string): void {
