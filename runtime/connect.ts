@@ -15,6 +15,8 @@ export interface ConnectOptions {
   readonly token: string
   /** How long connecting, and each single request, may take before it is asked again, in milliseconds. Default 10,000. */
   readonly requestMs?: number
+  /** Gives connecting up: `connect` rejects with its reason. Once connected it means nothing any more; `close` ends it. */
+  readonly signal?: AbortSignal
   /** Default: WebSocket. */
   readonly transport?: Pick<Transport, 'connect'>
   /** Default: the machine's. */

@@ -33,25 +33,36 @@ export function createBrowserTransport(options: BrowserTransportOptions): Pick<T
 
 function dial(
   url: string,
-  { protocols, timeoutMs = connectTimeoutMs }: ConnectOptions,
+  { protocols, timeoutMs = connectTimeoutMs, signal }: ConnectOptions,
   WebSocket: BrowserSocketConstructor,
   context: BrowserContext,
 ): Promise<Connection> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
     const socket = new WebSocket(parseDialUrl(url, ['ws:', 'wss:']).href, [...protocols])
     // What comes after the promise has settled changes nothing.
-    const cancelTimer = context.clock.setTimer(() => {
-      reject(new TransportError('timeout', `${url} did not answer within ${timeoutMs} ms. ${checkAddress}`))
+    const giveUp = (error: unknown): void => {
+      settled()
+      reject(error)
       socket.close()
+    }
+    const onAbort = (): void => giveUp(signal?.reason)
+    signal?.addEventListener('abort', onAbort)
+    const settled = (): void => {
+      cancelTimer()
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const cancelTimer = context.clock.setTimer(() => {
+      giveUp(new TransportError('timeout', `${url} did not answer within ${timeoutMs} ms. ${checkAddress}`))
     }, timeoutMs)
     const failed = (): void => {
-      cancelTimer()
+      settled()
       reject(new TransportError('unreachable', `${url} cannot be reached, or refuses this page. ${checkPage}`))
     }
     socket.addEventListener('error', failed)
     socket.addEventListener('close', failed)
     socket.addEventListener('open', () => {
-      cancelTimer()
+      settled()
       try {
         resolve(new BrowserConnection(socket, new URL(url).host, context))
       } catch (error) {

@@ -113,19 +113,30 @@ class MemoryNetwork {
   async connect(url: string, options: ConnectOptions, name: string, limits: TransportLimits): Promise<Connection> {
     // `ws://` too, so that a worker's settings are the same in a simulation as in earnest.
     const target = parseDialUrl(url, ['memory:', 'ws:', 'wss:'])
-    const timeoutMs = options.timeoutMs ?? connectTimeoutMs
+    const { timeoutMs = connectTimeoutMs, signal } = options
+    signal?.throwIfAborted()
     return new Promise((resolve, reject) => {
       let tooLate = false
-      const cancelTimer = this.#clock?.setTimer(() => {
+      const giveUp = (error: unknown): void => {
         tooLate = true
+        settled()
+        reject(error)
+      }
+      const onAbort = (): void => giveUp(signal?.reason)
+      signal?.addEventListener('abort', onAbort)
+      const settled = (): void => {
+        cancelTimer?.()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const cancelTimer = this.#clock?.setTimer(() => {
         const advice = 'Check the address, and that the other end is running.'
-        reject(new TransportError('timeout', `${url} did not answer within ${timeoutMs} ms. ${advice}`))
+        giveUp(new TransportError('timeout', `${url} did not answer within ${timeoutMs} ms. ${advice}`))
       }, timeoutMs)
       const arrive = (): void => {
         try {
           const connection = this.#enter(target, options, name, limits)
           const handOver = (): void => {
-            cancelTimer?.()
+            settled()
             if (tooLate) connection.cut()
             else resolve(connection)
             // Whoever awaits it sets its handlers some microtasks from now; nothing is told to it before.
@@ -133,7 +144,7 @@ class MemoryNetwork {
           }
           this.#schedule(handOver, { from: target.host, to: name })
         } catch (error) {
-          cancelTimer?.()
+          settled()
           reject(error)
         }
       }

@@ -80,6 +80,8 @@ export interface ConnectOptions {
   readonly protocols: readonly string[]
   /** Give up after this long. Default 5,000. */
   readonly timeoutMs?: number
+  /** Give up when aborted: rejects with its reason, and nothing of the dial is left. */
+  readonly signal?: AbortSignal
 }
 
 export interface Transport {

@@ -73,7 +73,9 @@ export class Asking {
 
   async #persist<T>(asked: Asked, limit: Limit, action: Action<T>): Promise<T> {
     for (let tries = 0; ; tries += 1) {
-      const client = await limit.hold(this.#link.client())
+      const client = await limit.hold(this.#link.client()).catch((error: unknown) => {
+        throw limit.judge(error)
+      })
       this.#counters.requests += 1
       if (tries > 0) this.#counters.askedAgain += 1
       limit.isSent = true
@@ -163,6 +165,12 @@ class Limit {
     if (error instanceof TroupeError && (error.code === 'OutcomeUnknown' || error.code === 'StorageFailed')) {
       this.mayBeDone = true
     }
+  }
+
+  /** What it means that nobody can be asked any more. */
+  judge(error: unknown): unknown {
+    if (this.isOver || !this.#isOpen) return error
+    return this.#unknown(`nobody can be asked any more (${(error as Error).message})`, error)
   }
 
   end(): void {

@@ -35,6 +35,8 @@ export interface ClientOptions {
   readonly logger: Logger
   /** How long connecting, and each reply, may take, in milliseconds. Default 10,000. */
   readonly requestMs?: number
+  /** Gives connecting up: rejects with its reason. Once connected it means nothing any more. */
+  readonly signal?: AbortSignal
 }
 
 export interface Query {

@@ -18,6 +18,8 @@ export interface TroupeConnection {
   readonly logger?: Logger
   /** How long connecting, and each single request, may take before it is asked again, in milliseconds. Default 10,000. */
   readonly requestMs?: number
+  /** Gives the first connection up. Once connected it means nothing any more. */
+  readonly signal?: AbortSignal
   /** What is to be closed after the connection. */
   readonly onClose?: () => Promise<void>
 }
@@ -27,10 +29,13 @@ export interface TroupeConnection {
  * until the Troupe is closed.
  */
 export async function connectTroupe(options: TroupeConnection): Promise<RemoteTroupe> {
-  const { logger = silentLogger, onClose, ...dial } = options
+  const { logger = silentLogger, onClose, signal: first, ...dial } = options
   const counters = createCounters()
   const link = await openLink({
-    connect: () => connectClient({ ...dial, logger }),
+    connect: (closing) => {
+      const signal = closing ?? first
+      return connectClient({ ...dial, logger, ...(signal === undefined ? {} : { signal }) })
+    },
     clock: options.clock,
     random: options.random,
     giveUpMs: Number.POSITIVE_INFINITY,

@@ -4,6 +4,7 @@ import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import { subprotocols } from '../../actors/protocol/frame.ts'
 import { type Connection, TransportError } from '../../transport/transport.ts'
 import { version } from '../version.ts'
+import { onAbort } from './abort.ts'
 import type { ClientOptions } from './client.ts'
 import { errorOf, requestLimits } from './pending.ts'
 import { readFrame } from './replies.ts'
@@ -28,9 +29,10 @@ export async function openConnection<T>(
   }
 }
 
-async function dial({ transport, url }: ClientOptions, timeoutMs: number): Promise<Connection> {
+async function dial({ transport, url, signal }: ClientOptions, timeoutMs: number): Promise<Connection> {
   try {
-    return await transport.connect(url, { protocols: subprotocols, timeoutMs })
+    const more = signal === undefined ? {} : { signal }
+    return await transport.connect(url, { protocols: subprotocols, timeoutMs, ...more })
   } catch (error) {
     if (!(error instanceof TransportError)) throw error
     const code = error.code === 'subprotocol' ? 'Protocol' : error.code === 'bad-url' ? 'Invalid' : 'Unavailable'
@@ -44,14 +46,19 @@ function greet<T>(
   timeoutMs: number,
   adopt: (connection: Connection, welcome: Welcome) => T,
 ): Promise<T> {
-  const { url, token, clock } = options
+  const { url, token, clock, signal } = options
   return new Promise((resolve, reject) => {
     const cancelTimer = clock.setTimer(() => {
       const text = `Whatever listens at ${url} did not answer within ${timeoutMs / 1_000} s; is it a Troupe manager?`
       reject(new TroupeError('Unavailable', text))
     }, timeoutMs)
+    const forget = onAbort(signal, () => {
+      cancelTimer()
+      reject(signal?.reason)
+    })
     connection.onFrame = (frame) => {
       cancelTimer()
+      forget()
       try {
         resolve(adopt(connection, firstWord(readFrame(frame))))
       } catch (error) {
@@ -60,6 +67,7 @@ function greet<T>(
     }
     connection.onClose = (code, reason) => {
       cancelTimer()
+      forget()
       reject(refusal(code, reason, url))
     }
     connection.send({ m: [{ type: 'ClientHello', version, token }] })

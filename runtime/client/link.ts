@@ -5,6 +5,7 @@
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
+import { onAbort } from './abort.ts'
 import { backOffMs, pause } from './back-off.ts'
 import type { Client } from './client.ts'
 
@@ -16,7 +17,8 @@ export const linkLimits = {
 } as const
 
 export interface LinkOptions {
-  readonly connect: () => Promise<Client>
+  /** Dials once. It is aborted when the link is closed meanwhile. */
+  readonly connect: (signal: AbortSignal | undefined) => Promise<Client>
   readonly clock: Clock
   readonly random: Random
   /** Default 30,000. */
@@ -29,7 +31,7 @@ export interface LinkOptions {
 
 /** The first connection is not tried again: rejects as `connectClient` does. */
 export async function openLink(options: LinkOptions): Promise<Link> {
-  return new Link(options, await options.connect())
+  return new Link(options, await options.connect(undefined))
 }
 
 export class Link {
@@ -125,7 +127,7 @@ export class Link {
       await pause(this.clock, backOffMs(tries, this.random), signal)
       if (signal.aborted) throw closedByUs()
       try {
-        const client = await this.#options.connect()
+        const client = await unlessClosed(this.#options.connect(signal), signal)
         this.#guard(client)
         this.#options.onBack?.()
         return client
@@ -134,6 +136,22 @@ export class Link {
       }
     }
   }
+}
+
+/** A dial, however long whoever listens keeps silent, is not waited for once the link is closed. */
+function unlessClosed(dialled: Promise<Client>, closing: AbortSignal): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const forget = onAbort(closing, () => {
+      reject(closedByUs())
+      // A transport of somebody else's may come back with a connection all the same.
+      void dialled.then(
+        (client) => client.close(),
+        () => undefined,
+      )
+    })
+    dialled.then(resolve, reject)
+    dialled.then(forget, forget)
+  })
 }
 
 const closedByUs = () => new TroupeError('Unavailable', 'The connection was closed by this client.')

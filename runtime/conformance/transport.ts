@@ -339,6 +339,15 @@ function dials(define: Define, expect: Expect): void {
       expect((await dial(wrong)).code).toBe('bad-url')
     }
   })
+
+  define('a dial into silence is given up when it is aborted, with the reason', async (stage) => {
+    const url = await stage.world.silent()
+    const stop = new AbortController()
+    const { signal } = stop
+    const given = failure(() => stage.transport().connect(url, { protocols: [msgpack], timeoutMs: 60_000, signal }))
+    stop.abort(new Error('enough'))
+    expect((await given).message).toBe('enough')
+  })
 }
 
 function refusals(define: Define, expect: Expect, tells: boolean): void {

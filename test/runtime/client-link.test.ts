@@ -1,6 +1,8 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { backOffLimits, backOffMs } from '../../runtime/client/back-off.ts'
-import { connectClient } from '../../runtime/client/client.ts'
+import { type Client, connectClient } from '../../runtime/client/client.ts'
 import { type FollowOptions, followOutput } from '../../runtime/client/follow.ts'
 import { type Link, linkLimits, openLink } from '../../runtime/client/link.ts'
 import type { OutputPiece } from '../../runtime/client/output.ts'
@@ -115,6 +117,58 @@ describe('a link', () => {
     await expect(link.client()).rejects.toMatchObject({ code: 'Unavailable' })
     expect(notes).toEqual([])
     await eventually('the manager sees it go', () => manager.sessions === 0)
+  })
+
+  test('is closed while it dials into silence, and waits for no answer', async () => {
+    const sockets: Socket[] = []
+    const silence = createServer((socket) => sockets.push(socket.resume().on('error', () => {}))).listen(0, '127.0.0.1')
+    await once(silence, 'listening')
+    const { port } = silence.address() as AddressInfo
+    let dials = 0
+    const options = { transport, token, clock: systemClock, random: systemRandom, logger: silentLogger }
+    link = await openLink({
+      connect: (signal) => {
+        const url = dials++ === 0 ? manager.address : `ws://127.0.0.1:${port}`
+        return connectClient({ ...options, url, requestMs: 3_600_000, ...(signal === undefined ? {} : { signal }) })
+      },
+      clock: systemClock,
+      random: systemRandom,
+      giveUpMs: Number.POSITIVE_INFINITY,
+    })
+    await manager.close()
+    await eventually('a dial into silence', () => sockets.length === 1)
+    const waiting = link.client()
+    waiting.catch(() => undefined)
+    // An hour would be over long after this test.
+    await link.close()
+    await expect(waiting).rejects.toMatchObject({ code: 'Unavailable' })
+    await eventually('the dial is gone', () => sockets.every((one) => one.readableEnded || one.destroyed))
+    for (const socket of sockets) socket.destroy()
+    silence.close()
+  })
+
+  test('is closed even if its transport does not know how to give up a dial, and keeps nothing that comes late', async () => {
+    let arrive: (client: Client) => void = () => {}
+    let dials = 0
+    const options = { transport, url: manager.address, token, clock: systemClock, random: systemRandom }
+    const connect = () => connectClient({ ...options, logger: silentLogger })
+    link = await openLink({
+      connect: () => {
+        dials += 1
+        if (dials === 1) return connect()
+        return new Promise((resolve) => {
+          arrive = resolve
+        })
+      },
+      clock: systemClock,
+      random: systemRandom,
+    })
+    await restart()
+    await eventually('the second dial', () => dials === 2)
+    await link.close()
+    const late = await connect()
+    arrive(late)
+    await late.closed
   })
 })
 

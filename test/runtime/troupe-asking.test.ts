@@ -1,7 +1,7 @@
 /** What is not answered is asked again by its id, and never guessed at. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connect, type Troupe } from '../../runtime/index.ts'
-import { FakeManager, token } from './client-manager.ts'
+import { FakeManager, token, transport } from './client-manager.ts'
 
 let manager: FakeManager
 let troupe: Troupe
@@ -70,6 +70,36 @@ test('an abort after it was sent is OutcomeUnknown, with the reason as its cause
   const [stopped, read] = await ends
   expect(stopped).toMatchObject({ reason: { code: 'OutcomeUnknown', cause: reason, taskId: task.id } })
   expect(read).toMatchObject({ reason })
+})
+
+test('a change that was sent is OutcomeUnknown also when the Troupe is closed before its answer; a read is Unavailable', async () => {
+  manager.answer = ({ type }) => (type === 'SubmitTask' || type === 'QueryNodes' ? 'silence' : undefined)
+  const ends = Promise.allSettled([troupe.run(spec, { id: 'sent' }), troupe.nodes()])
+  const isSent = () => manager.count('SubmitTask') > 0 && manager.count('QueryNodes') > 0
+  await expect.poll(isSent, { timeout: 20_000 }).toBe(true)
+  await troupe.close()
+  const [run, read] = await ends
+  expect(run).toMatchObject({ reason: { code: 'OutcomeUnknown', taskId: 'sent' } })
+  expect(read).toMatchObject({ reason: { code: 'Unavailable' } })
+})
+
+test('connecting is given up with the reason of its signal', async () => {
+  const reason = new Error('enough')
+  const signal = AbortSignal.abort(reason)
+  await expect(connect(manager.address, { token, signal })).rejects.toBe(reason)
+  // One that takes connections and welcomes nobody.
+  let taken = 0
+  const onConnection = () => {
+    taken += 1
+  }
+  const dumb = await transport.listen('127.0.0.1:0', { protocols: ['troupe.v1.msgpack'], onConnection })
+  const stop = new AbortController()
+  const connecting = connect(dumb.address, { token, requestMs: 3_600_000, signal: stop.signal })
+  connecting.catch(() => undefined)
+  await expect.poll(() => taken, { timeout: 20_000 }).toBe(1)
+  stop.abort(reason)
+  await expect(connecting).rejects.toBe(reason)
+  await dumb.close()
 })
 
 test('a refusal that passes is waited out; one that stays is told at once', async () => {

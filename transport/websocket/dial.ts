@@ -17,6 +17,8 @@ export async function dialWebsocket(
   context: WebsocketContext,
 ): Promise<Connection> {
   const target = parseDialUrl(url, ['ws:', 'wss:'])
+  const { signal } = options
+  signal?.throwIfAborted()
   // The types of `ws` do not know `closeTimeout` yet.
   const clientOptions: ClientOptions & { closeTimeout: number } = {
     perMessageDeflate: false,
@@ -26,6 +28,7 @@ export async function dialWebsocket(
   const socket = new WebSocket(target, [...options.protocols], clientOptions)
   const timeoutMs = options.timeoutMs ?? connectTimeoutMs
   let cancelTimer = (): void => {}
+  let onAbort = (): void => {}
   try {
     return await new Promise<Connection>((resolve, reject) => {
       // The promise settles once; what comes after it changes nothing.
@@ -33,6 +36,11 @@ export async function dialWebsocket(
         reject(new TransportError('timeout', `${url} did not answer within ${timeoutMs} ms. ${checkAddress}`))
         socket.terminate()
       }, timeoutMs)
+      onAbort = () => {
+        reject(signal?.reason)
+        socket.terminate()
+      }
+      signal?.addEventListener('abort', onAbort)
       socket.on('error', (error) => reject(dialError(error, url, options.protocols)))
       socket.on('upgrade', (response) => response.socket.setKeepAlive(true, keepAliveMs))
       socket.on('unexpected-response', (_, response) => void refusal(response, url).then(reject))
@@ -48,6 +56,7 @@ export async function dialWebsocket(
     })
   } finally {
     cancelTimer()
+    signal?.removeEventListener('abort', onAbort)
   }
 }
 
