@@ -318,8 +318,7 @@ function holding(define: Define, expect: Expect): void {
 function dials(define: Define, expect: Expect): void {
   define('the best subprotocol of the listener is taken; none in common is refused', async (stage) => {
     const { listener } = await stage.listen()
-    const both = await stage.transport().connect(listener.address, { protocols: [json, msgpack] })
-    expect(both.protocol).toBe(msgpack)
+    expect((await stage.transport().connect(listener.address, { protocols: [json, msgpack] })).protocol).toBe(msgpack)
     const told = await failure(() => stage.transport().connect(listener.address, { protocols: ['troupe.v9.xml'] }))
     expect(told.code).toBe('subprotocol')
     expect(told.message).toContain('troupe.v9.xml')
@@ -343,8 +342,8 @@ function dials(define: Define, expect: Expect): void {
   define('a dial into silence is given up when it is aborted, with the reason', async (stage) => {
     const url = await stage.world.silent()
     const stop = new AbortController()
-    const { signal } = stop
-    const given = failure(() => stage.transport().connect(url, { protocols: [msgpack], timeoutMs: 60_000, signal }))
+    const options = { protocols: [msgpack], timeoutMs: 60_000, signal: stop.signal }
+    const given = failure(() => stage.transport().connect(url, options))
     stop.abort(new Error('enough'))
     expect((await given).message).toBe('enough')
   })
