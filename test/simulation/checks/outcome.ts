@@ -68,8 +68,11 @@ function faultOfOutcome(task: Case): string | undefined {
     case 'start':
       if (script.failingStarts >= told.attempt) return undefined
       if (ledger.damaged.has(attemptName({ taskId, attempt: told.attempt }))) return undefined
-      // Its worker may have been alone for too long before it could start it.
-      return deed === undefined && spec.disconnect?.stopAfterMs !== undefined ? undefined : 'its start was not to fail'
+      // Its worker may have been alone for too long before it could start it; one that its engine lost without a trace, while the
+      // worker was away, looks the same.
+      return (deed === undefined || deed.isLost) && spec.disconnect?.stopAfterMs !== undefined
+        ? undefined
+        : 'its start was not to fail'
     default:
       return 'this has no reason at all'
   }
