@@ -40,6 +40,9 @@ describe('a layer may import', () => {
     ['runtime/open.ts', `const { Rocks } = await import('./storage/rocksdb.ts')`],
     ['runtime/cli/main.ts', `import { Command } from 'commander'\nimport { open } from '../open.ts'`],
     ['runtime/open.ts', `import type { Rocks } from './storage/rocksdb.ts'`],
+    ['runtime/cli/chart.ts', `import { readGraph } from '../../inspector/chart/graph.ts'`],
+    ['inspector/chart/machines.ts', `import { taskMachine } from '../../actors/task.ts'`],
+    ['inspector/main.ts', `import { connect } from '../runtime/client/client.ts'\nimport './chart/svg.ts'`],
     ['test/simulation/cluster.ts', `import '../../runtime/drivers/docker/driver.ts'`],
   ])('%s: %s', (path, text) => expect(one(path, text)).toEqual([]))
 })
@@ -72,6 +75,12 @@ describe('a layer may not import', () => {
     ['runtime/cli/up.ts', `export { DockerDriver } from '../drivers/docker/driver.ts'`],
     ['runtime/cli/up.ts', `import { build } from '../../scripts/build.ts'`],
     ['inspector/main.ts', `import { Manager } from '../runtime/manager/manager.ts'`],
+    ['inspector/main.ts', `import { readFile } from 'node:fs/promises'`],
+    ['inspector/chart/svg.ts', `import { readFile } from 'node:fs/promises'`],
+    ['inspector/chart/svg.ts', `import { connect } from '../../runtime/client/client.ts'`],
+    ['inspector/chart/svg.ts', `import { main } from '../main.ts'`],
+    ['runtime/cli/up.ts', `import { main } from '../../inspector/main.ts'`],
+    ['runtime/client/client.ts', `import { readGraph } from '../../inspector/chart/graph.ts'`],
   ])('%s: %s', (path, text) => expect(one(path, text)).toEqual([`${path}:1 layer`]))
 })
 
@@ -92,7 +101,12 @@ describe('banned globals', () => {
     'const later = <Later>setInterval',
     'const page = fetch as never',
   ])('%s', (text) => {
-    for (const path of ['actors/task.ts', 'runtime/host/timers.ts', 'runtime/client/client.ts']) {
+    for (const path of [
+      'actors/task.ts',
+      'runtime/host/timers.ts',
+      'runtime/client/client.ts',
+      'inspector/chart/svg.ts',
+    ]) {
       expect(one(path, text)).toEqual([`${path}:1 banned-global`])
     }
     for (const path of ['test/a.test.ts', 'runtime/drivers/process/driver.ts', 'runtime/cli/main.ts']) {

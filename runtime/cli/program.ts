@@ -44,6 +44,11 @@ const entries: readonly Entry[] = [
   },
   { name: 'logs', summary: `print a task's output`, load: async () => (await import('./logs.ts')).buildLogs },
   {
+    name: 'chart',
+    summary: 'draw a state machine, of ours or of yours',
+    load: async () => (await import('./chart.ts')).buildChart,
+  },
+  {
     name: 'backup',
     summary: `copy the manager's state while it runs`,
     load: async () => (await import('./backup.ts')).buildBackup,

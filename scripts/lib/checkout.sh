@@ -34,8 +34,8 @@ install_modules() {
 # Whether everything in dist/ is younger than all that it is made from; folders count, so that deleted files do too.
 build_fits() {
   local stamp="$root/dist/.built"
-  [ -f "$stamp" ] && [ -z "$(cd "$root" && find actors transport runtime scripts/schema.ts scripts/vendor.ts package.json tsconfig.json \
-    tsconfig.build.json -newer "$stamp" -print -quit)" ]
+  [ -f "$stamp" ] && [ -z "$(cd "$root" && find actors transport runtime inspector scripts/schema.ts scripts/vendor.ts \
+    scripts/charts.ts package.json tsconfig.json tsconfig.build.json -newer "$stamp" -print -quit)" ]
 }
 
 build() {

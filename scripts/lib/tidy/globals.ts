@@ -39,7 +39,7 @@ const valuesInTypeScript = new Set([
 /** Each use of a banned global, with a sentence on what to do instead. */
 export function findBannedGlobals(source: SourceFile): { line: number; message: string }[] {
   const layer = layerOf(source.path)
-  if (layer !== 'actors' && layer !== 'host' && layer !== 'client') return []
+  if (layer !== 'actors' && layer !== 'host' && layer !== 'client' && layer !== 'chart') return []
   const banned = new Set<string>(outsideWorld)
   if (layer === 'actors') banned.add('Promise').add('Buffer').add('queueMicrotask')
   const found: { line: number; message: string }[] = []

@@ -11,6 +11,7 @@ export type Layer =
   | 'client'
   | 'conformance'
   | 'root'
+  | 'chart'
   | 'inspector'
   | 'free'
 
@@ -74,13 +75,19 @@ const matrix: Readonly<Record<Exclude<Layer, 'free'>, LayerRules>> = {
     advice: 'a conformance suite knows only the port that it holds adapters to; the test API arrives as an argument',
   },
   root: {
-    values: ['actors', 'transport', 'port', 'adapter', 'host', 'client', 'conformance'],
+    values: ['actors', 'transport', 'port', 'adapter', 'host', 'client', 'conformance', 'chart'],
     types: [],
     packages: ['*'],
-    advice: 'roots choose adapters; they may import everything but inspector/, scripts/ and test/',
+    advice: 'roots choose adapters; they may import everything but the page in inspector/, scripts/ and test/',
+  },
+  chart: {
+    values: ['actors'],
+    types: [],
+    packages: ['elkjs'],
+    advice: 'inspector/chart/ draws for the page, the CLI and the build alike: it may import actors/, elkjs and itself',
   },
   inspector: {
-    values: ['client', 'actors'],
+    values: ['client', 'actors', 'chart'],
     types: [],
     packages: ['preact', 'elkjs', 'uplot'],
     advice: 'inspector/ is a web page: it may import runtime/client/, values of actors/ and nothing of Node',
@@ -124,6 +131,7 @@ const rootFiles = [
 /** The layer of a file, by its path from the root; undefined for one that has no place in the design. */
 export function layerOf(path: string): Layer | undefined {
   const [top, folder, file] = path.split('/')
+  if (top === 'inspector' && folder === 'chart' && file !== undefined) return 'chart'
   if (top === 'actors' || top === 'transport' || top === 'inspector') return top
   if (top === 'test' || top === 'scripts' || top === 'examples' || folder === undefined) return 'free'
   if (top !== 'runtime') return undefined

@@ -1,0 +1,30 @@
+/** The charts as they are shipped: `troupe chart` from dist/, and what the build lays out. */
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { expect, test } from 'vitest'
+import { builtInCharts, chartsFile } from '../../scripts/charts.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+const troupe = (...args: string[]) =>
+  spawnSync(process.execPath, ['dist/runtime/cli/main.js', 'chart', ...args], { cwd: root, encoding: 'utf8' })
+
+test('the charts of the build are those of the machines', async () => {
+  expect(JSON.parse(readFileSync(chartsFile, 'utf8'))).toEqual(await builtInCharts())
+})
+
+test('the command draws one of them', () => {
+  const { status, stdout, stderr } = troupe('task', '--svg', '-')
+  expect([stderr, status]).toEqual(['', 0])
+  expect(stdout).toMatch(/^<svg .*data-machine="task"/)
+})
+
+test('a module in TypeScript is drawn where Node takes it, and otherwise it says what to do', () => {
+  const { status, stdout, stderr } = troupe('actors/session.ts')
+  if (status === 0) expect(stdout).toContain('state "session" as s0')
+  else
+    expect([stderr, status]).toEqual([
+      expect.stringMatching(/is TypeScript, which Node [\d.]+ does not load; use Node 22\.18 or/),
+      1,
+    ])
+})
