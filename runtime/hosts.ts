@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
+import type { WorkerMetrics } from './host/metrics.ts'
 import type { Logger } from './logger.ts'
 import { ManagerHost, type ManagerHostOptions } from './manager/manager.ts'
 import type { OpenedWorker, StorageKind } from './options.ts'
@@ -87,8 +88,12 @@ export interface WorkerParts {
   readonly logger: Logger
 }
 
+export interface StartedWorker extends OpenedWorker {
+  metrics(): WorkerMetrics
+}
+
 /** The store and the drivers are the worker's from now on: they are closed with it, and if it cannot start. */
-export async function startWorker({ offer, ...parts }: WorkerParts): Promise<OpenedWorker> {
+export async function startWorker({ offer, ...parts }: WorkerParts): Promise<StartedWorker> {
   const { failed, fail } = failure()
   const name = offer.name ?? nameOfMachine()
   const host = new WorkerHost({
@@ -117,7 +122,7 @@ export async function startWorker({ offer, ...parts }: WorkerParts): Promise<Ope
     await host.stop()
     await closeParts()
   }
-  return { name, nodeId: host.nodeId, connected: host.connected, close, failed }
+  return { name, nodeId: host.nodeId, connected: host.connected, close, failed, metrics: () => host.metrics() }
 }
 
 /** What the drivers that come with Troupe need. */

@@ -47,9 +47,16 @@ export type {
   ExecRequest,
   ExecResult,
 } from './drivers/driver.ts'
+export type { JournalMetrics, ManagerMetrics, WorkerMetrics } from './host/metrics.ts'
 export type { Logger } from './logger.ts'
 export { openManager, openUp, openWorker } from './open.ts'
-export { type OpenedTroupe, type OpenStorage, openTroupe, type TroupeOptions } from './open-troupe.ts'
+export {
+  type OpenedMetrics,
+  type OpenedTroupe,
+  type OpenStorage,
+  openTroupe,
+  type TroupeOptions,
+} from './open-troupe.ts'
 export type {
   ManagerOptions,
   OpenedManager,

@@ -8,10 +8,11 @@ import type { Transport } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
 import { connectTroupe } from './client/connect-troupe.ts'
 import type { RemoteTroupe } from './client/remote-troupe.ts'
-import type { Troupe } from './client/troupe.ts'
+import type { Metrics, Troupe } from './client/troupe.ts'
 import type { Clock } from './clock.ts'
 import { copyWriter } from './copy.ts'
 import type { Driver } from './drivers/driver.ts'
+import type { ManagerMetrics, WorkerMetrics } from './host/metrics.ts'
 import {
   type DriverPlace,
   findDocker,
@@ -21,13 +22,14 @@ import {
   openDriver,
   openStorage,
   type StartedManager,
+  type StartedWorker,
   startManager,
   startWorker,
 } from './hosts.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { ownScheduler } from './manager/own-scheduler.ts'
 import { checkListen, checkOrigins } from './open.ts'
-import type { OpenedWorker, StorageKind } from './options.ts'
+import type { StorageKind } from './options.ts'
 import type { Random } from './random.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
@@ -79,12 +81,21 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   readonly onFailure?: (error: Error) => void
 }
 
+/** What was counted here: by the client, the manager and the worker, for the application to export as it likes. */
+export interface OpenedMetrics extends Metrics {
+  readonly manager: ManagerMetrics
+  /** Undefined without drivers. */
+  readonly worker: WorkerMetrics | undefined
+}
+
 /** A Troupe whose manager is in this process. */
 export interface OpenedTroupe extends Troupe {
   /** What others can dial, `ws://127.0.0.1:4747`; undefined without `listen`. */
   readonly address: string | undefined
   /** What they must show. */
   readonly token: string
+  /** What it has counted so far, its manager and its worker included. Each look costs as much as there are live tasks. */
+  metrics(): OpenedMetrics
 }
 
 /** All but the one option whose type depends on the application. */
@@ -128,7 +139,9 @@ export async function openTroupe<SchedulerState = unknown>(
     })
     watchOver(troupe, [manager.failed, ...(worker ? [worker.failed] : [])], options, logger)
     const address = options.listen === undefined ? undefined : manager.host.addresses[1]
-    return Object.assign(troupe, { address, token })
+    const client = troupe.metrics.bind(troupe)
+    const metrics = () => ({ ...client(), manager: manager.host.metrics(), worker: worker?.metrics() })
+    return Object.assign(troupe, { address, token, metrics })
   } catch (error) {
     await closeAll().catch(() => undefined)
     throw error
@@ -192,7 +205,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
   })
 }
 
-async function openWorker(options: Plain, chosen: Chosen): Promise<OpenedWorker | undefined> {
+async function openWorker(options: Plain, chosen: Chosen): Promise<StartedWorker | undefined> {
   if (options.drivers?.length === 0) return undefined
   const { network, token, clock, random, logger } = chosen
   const drivers = new Map<string, Driver>()

@@ -11,6 +11,7 @@ import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
 import type { Storage, StorageOp } from '../storage/storage.ts'
 import type { OnBoundary } from './boundary.ts'
+import type { JournalMetrics } from './metrics.ts'
 import { encodeRecord } from './record.ts'
 
 export const journalLimits = {
@@ -65,6 +66,9 @@ export class Journal {
   #backlogOps = 0
   #backlogBytes = 0
   #flushing: Promise<void> | undefined
+  #flushes = 0
+  #units = 0
+  #entries = 0
   #failed = false
   #closed = false
   #revision: number
@@ -131,6 +135,16 @@ export class Journal {
     this.commit({ ops: [], actions: [action] })
   }
 
+  metrics(): JournalMetrics {
+    return {
+      flushes: this.#flushes,
+      units: this.#units,
+      entries: this.#entries,
+      waitingEntries: this.#backlogOps,
+      waitingBytes: this.#backlogBytes,
+    }
+  }
+
   /** Resolves when all that was committed is durable and has acted, or the journal has failed. */
   async settled(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing
@@ -161,8 +175,11 @@ export class Journal {
           this.#fail(error as Error)
           break
         }
+        this.#flushes += 1
+        this.#entries += ops.length
         this.#options.onBoundary('flushed')
       }
+      this.#units += taken.length
       for (const { unit, bytes } of taken) {
         this.#backlogOps -= unit.ops.length
         this.#backlogBytes -= bytes

@@ -39,6 +39,8 @@ export class Book {
   readonly specs = new Map<string, TaskSpec>()
   /** Tasks that have ended and whose records are on their way to the disk: the host has let go of them already. */
   readonly ending = new Map<string, HostedActor>()
+  /** How many have ended since this manager began, by state; each once its end is durable. */
+  readonly ended = { Completed: 0, Failed: 0 }
   readonly #options: BookOptions
   /** nodeId → taskId → attempt: what is open on each node. */
   readonly #open = new Map<string, Map<string, number>>()
@@ -90,6 +92,7 @@ export class Book {
       turn.afterwards(() => {
         this.specs.delete(context.taskId)
         this.ending.delete(context.taskId)
+        this.ended[task.state as keyof typeof this.ended] += 1
       })
     }
     this.#tell(turn, task, event, placeOf(stepped.before))

@@ -57,6 +57,15 @@ export class ManagerDoor {
     this.#options = options
   }
 
+  /** Connections there are, strangers included. */
+  get connections(): number {
+    return this.#connections
+  }
+
+  get clients(): number {
+    return this.#clients.size
+  }
+
   /** Resolves with the addresses that can be dialled. Rejects with TransportError. */
   async open(): Promise<string[]> {
     const { transports, allowOrigins } = this.#options

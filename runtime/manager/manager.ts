@@ -16,6 +16,7 @@ import { ActorHost, type Stepped } from '../host/actor.ts'
 import { noBoundary, type OnBoundary } from '../host/boundary.ts'
 import { Journal } from '../host/journal.ts'
 import { keys } from '../host/keys.ts'
+import type { ManagerMetrics } from '../host/metrics.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
@@ -27,6 +28,7 @@ import { ManagerDoor } from './door.ts'
 import { Drains } from './drains.ts'
 import { History } from './history.ts'
 import { Liveness, livenessDefaults } from './liveness.ts'
+import { managerMetrics } from './metrics.ts'
 import { Nodes, nodeIdOf } from './nodes.ts'
 import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
@@ -107,6 +109,12 @@ export class ManagerHost {
 
   get clusterId(): string | undefined {
     return this.#parts?.office.clusterId
+  }
+
+  /** What it counts, now. Throws before `start` has resolved. */
+  metrics(): ManagerMetrics {
+    if (this.#parts === undefined) throw new Error('this manager was not started yet')
+    return managerMetrics(this.#parts)
   }
 
   /** Resolves when the door is open. Rejects with StorageError or TransportError. */

@@ -41,6 +41,11 @@ export class Outputs {
     this.#sessionOf = sessionOf
   }
 
+  /** Outputs that are being read. */
+  get count(): number {
+    return this.#streams.size
+  }
+
   /** Begins to read; answers what ends it. `view` is where the task stands. */
   open(reader: OutputReader, view: TaskView, nodeOf: (attempt: number) => string | undefined): () => void {
     this.#count += 1

@@ -72,6 +72,11 @@ export class Workers {
     return session?.welcomed ? session : undefined
   }
 
+  /** Sessions that were welcomed and stand. */
+  get count(): number {
+    return [...this.#sessions.values()].filter(({ welcomed, channel }) => welcomed && !channel.closed).length
+  }
+
   /** Whether somebody speaks for it just now. */
   isConnected(nodeId: string): boolean {
     return this.#sessions.get(nodeId)?.channel.closed === false

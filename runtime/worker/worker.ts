@@ -14,6 +14,7 @@ import type { Clock } from '../clock.ts'
 import type { Driver } from '../drivers/driver.ts'
 import type { Prober } from '../health/prober.ts'
 import type { OnBoundary } from '../host/boundary.ts'
+import type { WorkerMetrics } from '../host/metrics.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
 import type { Storage } from '../storage/storage.ts'
@@ -267,6 +268,18 @@ export class WorkerHost {
     this.#stopped.resolve()
     if (wasStarting) this.#serving.reject(error)
     else this.#options.onFailure(error)
+  }
+
+  /** What it counts, now. Throws before `start` has resolved. */
+  metrics(): WorkerMetrics {
+    const { identity, host, journal, session } = this.#started()
+    const attempts: Record<string, number> = {}
+    for (const { kind, snapshot } of host.actors.values()) {
+      if (kind !== 'attempt') continue
+      const state = pathOf(snapshot.value)
+      attempts[state] = (attempts[state] ?? 0) + 1
+    }
+    return { nodeId: identity.nodeId, isConnected: session.isOpen, attempts, journal: journal.metrics() }
   }
 
   /** Its lifecycle's state, for people and tests. */

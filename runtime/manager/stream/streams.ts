@@ -60,6 +60,13 @@ export class Streams implements Source {
     return this.#nodes.size > 0
   }
 
+  /** Subscriptions there are. */
+  get count(): number {
+    let count = 0
+    for (const streams of this.#readers.values()) count += streams
+    return count
+  }
+
   add(subscriber: Subscriber, reader: Reader): void {
     if (subscriber.match.ids === undefined) this.#general.add(subscriber)
     else for (const id of subscriber.match.ids) this.#of(id).add(subscriber)
