@@ -1,0 +1,78 @@
+/** A process of a bench, as the one that started it sees it. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { root } from './built.ts'
+import { type Answered, type Asked, readyId } from './verbs.ts'
+
+export interface Usage {
+  /** Processor time so far, in milliseconds. */
+  readonly cpuMs: number
+  /** What of it is in memory, in bytes. */
+  readonly rssBytes: number
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Of Linux: ticks of processor time in a second, and the bytes of a page. */
+const ticksPerSecond = 100
+const pageBytes = 4_096
+
+export class Child {
+  readonly #process: ChildProcess
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #ended: Promise<void>
+  readonly #ready: Promise<unknown>
+  #lastId: number = readyId
+
+  /** `name`: of a file `scripts/bench/<name>-main.ts`. `flags`: for Node. */
+  constructor(name: string, flags: readonly string[] = []) {
+    const execArgv = [...flags, '--import', 'tsx']
+    this.#process = fork(join(import.meta.dirname, `${name}-main.ts`), [], { cwd: root, execArgv })
+    this.#process.on('message', ({ id, value, error }: Answered) => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if (error === undefined) waiting?.resolve(value)
+      else waiting?.reject(new Error(`${name}: ${error}`))
+    })
+    this.#ready = new Promise((resolve, reject) => this.#waiting.set(readyId, { resolve, reject }))
+    // Whoever asks is told.
+    this.#ready.catch(() => {})
+    this.#ended = new Promise((resolve) => {
+      this.#process.on('exit', (code, signal) => {
+        for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended: ${signal ?? code}`))
+        this.#waiting.clear()
+        resolve()
+      })
+    })
+  }
+
+  /** Rejects with what the verb threw there, or when the process ends before it has answered. */
+  async ask<T>(verb: string, argument?: unknown): Promise<T> {
+    await this.#ready
+    this.#lastId += 1
+    const asked: Asked = { id: this.#lastId, verb, argument }
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.set(asked.id, { resolve: resolve as (value: unknown) => void, reject })
+      this.#process.send(asked, (error) => error && reject(error))
+    })
+  }
+
+  usage(): Usage {
+    const pid = this.#process.pid as number
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // The name of the command comes second, in brackets, and may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const ticks = Number(fields[11]) + Number(fields[12])
+    return { cpuMs: (ticks * 1_000) / ticksPerSecond, rssBytes: Number(fields[21]) * pageBytes }
+  }
+
+  /** It ends by itself once nobody is there to ask it, and writes its profile if it makes one. */
+  async close(): Promise<void> {
+    if (this.#process.connected) this.#process.disconnect()
+    await this.#ended
+  }
+}

@@ -1,0 +1,39 @@
+/** The benches run as they are meant to, very small: what they measure is nobody's promise, that they measure is. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const run = promisify(execFile)
+
+interface Tables {
+  readonly machine: string
+  readonly tables: Readonly<Record<string, readonly Readonly<Record<string, string | number>>[]>>
+}
+
+test('each bench comes out with its table, and nobody missed an end', async () => {
+  const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--scale', '0.01', '--json']
+  const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 200_000 })
+  const { tables } = JSON.parse(stdout) as Tables
+  expect(Object.keys(tables)).toEqual(['subscribers', 'stalled', 'asks'])
+  const { subscribers, stalled, asks } = tables
+  expect(subscribers).toHaveLength(1)
+  expect(subscribers?.[0]).toMatchObject({ subscribers: 101, 'ends missed': 0 })
+  expect(subscribers?.[0]?.heard).toBeGreaterThan(0)
+  expect(stalled?.map((row) => row['a stalled reader'])).toEqual([
+    'without',
+    'with',
+    'without',
+    'with',
+    'with / without',
+  ])
+  expect(asks).toHaveLength(6)
+  for (const row of asks ?? []) expect(row['answers/s']).toBeGreaterThan(0)
+}, 240_000)
+
+test('an unknown bench is refused, and those that there are are named', async () => {
+  const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--only', 'nothing']
+  const failure = await run(process.execPath, args, { cwd: root, timeout: 200_000 }).catch((error: unknown) => error)
+  expect(failure).toMatchObject({ code: 2, stderr: expect.stringContaining('subscribers, stalled, asks') })
+})
