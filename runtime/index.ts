@@ -26,6 +26,7 @@ export type { TaskOutput, TaskRefEvent, TaskSnapshot, TaskStateTest, TaskStateVa
 export type { LogPosition } from './client/subscription.ts'
 export type { TaskChange, TaskChanges, WatchOptions } from './client/task-changes.ts'
 export type { RerunOptions, StopOptions, Stopped, TaskEmitted, TaskRef } from './client/task-ref.ts'
+export type { StreamOptions } from './client/time-limit.ts'
 export type {
   BackupMade,
   DrainOptions,

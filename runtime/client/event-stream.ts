@@ -6,19 +6,19 @@
 import type { TaskEvent } from '../../actors/model.ts'
 import type { TaskFilter } from '../../actors/protocol/client.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
-import { onAbort } from './abort.ts'
 import { backOffMs, pause } from './back-off.ts'
 import type { Client } from './client.ts'
 import type { Counters } from './counters.ts'
 import { isRetryable, type Link } from './link.ts'
 import type { LogPosition, Subscription } from './subscription.ts'
+import { limitTime, type StreamOptions } from './time-limit.ts'
 
 export const eventLimits = {
   /** Events that may wait for the reader before the subscription is given up until they are read. */
   waitingMax: 1_024,
 } as const
 
-export interface EventsOptions {
+export interface EventsOptions extends StreamOptions {
   /** Only of tasks that fit all of this: `ids` (at most 500), `labels`, `states`, `nodes`, `drivers`, `name`. Default: of all. */
   readonly filter?: TaskFilter
   /**
@@ -31,8 +31,6 @@ export interface EventsOptions {
    * it throws TroupeError `LostHistory`, so that a gap is never silent.
    */
   readonly onReset?: (reason: string) => void
-  /** Ends the iteration quietly. */
-  readonly signal?: AbortSignal
 }
 
 /** To be read once. It hears from the moment it was made, and until it is left, closed or aborted. */
@@ -89,8 +87,13 @@ export class EventReader implements EventStream {
     this.#source = source
     this.#takenTo = typeof source.from === 'object' ? source.from : undefined
     this.#position = this.#takenTo
-    this.#forget = onAbort(source.signal, () => this.close())
-    if (!this.#closing.signal.aborted) void this.#hear()
+    const ends = { onAbort: () => this.close(), onLate: (error: unknown) => this.fail(error) }
+    this.#forget = limitTime(source.link.clock, 'the end of the events', source, ends)
+    if (!this.isClosed) void this.#hear()
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted
   }
 
   get position(): LogPosition | undefined {

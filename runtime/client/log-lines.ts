@@ -1,5 +1,6 @@
 /** The output of a task as lines of text. Bytes come in pieces that end anywhere, even within a character. */
 import type { OutputPiece } from './output.ts'
+import type { StreamOptions } from './time-limit.ts'
 
 export const lineLimits = {
   /** Characters of one line; a longer one is told in parts. */
@@ -21,13 +22,11 @@ export interface LogLine {
   readonly lostBytes?: number
 }
 
-export interface LogsOptions {
+export interface LogsOptions extends StreamOptions {
   /** Go on until the task has ended, through all attempts that follow. Default false: what there is now. */
   readonly follow?: boolean
   /** Of this attempt only, from 1. Default: the newest, and with `follow` those after it. */
   readonly attempt?: number
-  /** Ends the iteration quietly. */
-  readonly signal?: AbortSignal
   /**
    * The output of an attempt is not complete, and why; the iteration goes on with the next. Default: it throws
    * TroupeError `Unavailable` there.

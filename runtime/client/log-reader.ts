@@ -9,50 +9,73 @@ import { isRetryable, type Link } from './link.ts'
 import { LineSplitter, type LogLine, type LogsOptions } from './log-lines.ts'
 import type { OutputPiece } from './output.ts'
 import { OutputPlace } from './output-place.ts'
+import { limitTime } from './time-limit.ts'
 
 export interface LogReading {
   readonly link: Link
-  readonly taskId: string
+  /** As it was asked for, for a sentence. */
+  readonly name: string
   readonly options: LogsOptions
-  /** The task's newest state. Rejects as `Troupe.get` does. */
-  readonly view: () => Promise<TaskView>
+  /** The task and its newest state. Rejects as `Troupe.get` does. */
+  readonly find: (signal: AbortSignal) => Promise<FoundTask>
+}
+
+export interface FoundTask {
+  readonly view: TaskView
   /** Waits for states of the task until `signal` is aborted. */
   readonly watch: (signal: AbortSignal) => Watch
+}
+
+interface Output extends Pick<LogReading, 'link' | 'options'> {
+  readonly taskId: string
+  readonly found: FoundTask
 }
 
 const incomplete = (taskId: string, attempt: number, why: string): TroupeError =>
   new TroupeError('Unavailable', `The output of attempt ${attempt} of task ${taskId} is not complete: ${why}`)
 
 export async function* readLogs(reading: LogReading): AsyncGenerator<LogLine, void> {
-  const { signal } = reading.options
-  if (signal?.aborted) return
+  const { link, options, name } = reading
   // One of its own, so that nothing of this reading stays with a signal that lives longer.
   const stop = new AbortController()
-  const forget = onAbort(signal, () => stop.abort())
+  let late: TroupeError | undefined
+  const forget = limitTime(link.clock, `the end of the output of task ${name}`, options, {
+    onAbort: () => stop.abort(),
+    onLate: (error) => {
+      late = error
+      stop.abort()
+    },
+  })
   try {
-    yield* readUntil(reading, stop)
+    if (!stop.signal.aborted) yield* readUntil(reading, stop)
+    if (late !== undefined) throw late
   } finally {
     forget()
     stop.abort()
   }
 }
 
-async function* readUntil(reading: LogReading, stop: AbortController): AsyncGenerator<LogLine, void> {
-  const { options, taskId } = reading
-  const view = await reading.view()
+async function* readUntil({ link, options, find }: LogReading, stop: AbortController): AsyncGenerator<LogLine, void> {
+  const { signal } = stop
+  const found = await find(signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  if (found === undefined) return
+  const { view } = found
+  const output = { link, options, found, taskId: view.id }
   if (options.follow) {
-    yield* followed(reading, options.attempt ?? Math.max(view.attempt, 1), stop)
+    yield* followed(output, options.attempt ?? Math.max(view.attempt, 1), stop)
     return
   }
   const attempt = options.attempt ?? view.attempt
   if (attempt > view.attempt) {
     const had = view.attempt === 0 ? 'none yet' : `${view.attempt} so far`
-    throw new TroupeError('NotFound', `Task ${taskId} has no attempt ${attempt} (it had ${had}).`)
+    throw new TroupeError('NotFound', `Task ${view.id} has no attempt ${attempt} (it had ${had}).`)
   }
-  if (attempt > 0) yield* kept(reading, attempt, stop.signal)
+  if (attempt > 0) yield* kept(output, attempt, signal)
 }
 
-async function* kept(reading: LogReading, attempt: number, signal: AbortSignal): AsyncGenerator<LogLine, void> {
+async function* kept(reading: Output, attempt: number, signal: AbortSignal): AsyncGenerator<LogLine, void> {
   const { link, taskId, options } = reading
   const place = new OutputPlace()
   const splitter = new LineSplitter(attempt, () => link.clock.nowMs())
@@ -81,7 +104,7 @@ async function* kept(reading: LogReading, attempt: number, signal: AbortSignal):
 }
 
 /** The one that follows pushes; the reader of the lines slows it down by not taking them. */
-async function* followed(reading: LogReading, first: number, stop: AbortController): AsyncGenerator<LogLine, void> {
+async function* followed(reading: Output, first: number, stop: AbortController): AsyncGenerator<LogLine, void> {
   const { link, taskId, options } = reading
   const { signal } = stop
   const lines = new Handoff<LogLine>(() => stop.abort())
@@ -103,7 +126,7 @@ async function* followed(reading: LogReading, first: number, stop: AbortControll
     if (options.onIncomplete === undefined) throw incomplete(taskId, attempt, why)
     options.onIncomplete(attempt, why)
   }
-  const watch = reading.watch(signal)
+  const watch = reading.found.watch(signal)
   const onward = options.attempt === undefined
   void followOutput({ link, taskId, watch, attempt: first, onward, write, onIncomplete, signal })
     .then(finish)

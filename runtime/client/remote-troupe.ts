@@ -1,8 +1,7 @@
 /** The `Troupe` that speaks to a manager over a link: another machine's, or one in this process. */
-import { modelLimits, type NodeView, type TaskSpec, type TaskView } from '../../actors/model.ts'
+import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
-import { onAbort } from './abort.ts'
 import { type Asked, Asking, type CallOptions } from './asking.ts'
 import type { Client } from './client.ts'
 import type { Counters } from './counters.ts'
@@ -16,6 +15,7 @@ import { type Known, RemoteTask, type TaskHome } from './remote-task.ts'
 import type { TaskOutput } from './snapshot.ts'
 import { ChangeReader, type TaskChanges, type WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
+import { limitTime } from './time-limit.ts'
 import type {
   BackupMade,
   DrainOptions,
@@ -92,7 +92,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
 
   watch(options: WatchOptions = {}): TaskChanges {
     const onClosed = (closed: ChangeReader) => void this.#streams.delete(closed)
-    return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }), options)
+    return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
   }
 
   async stop(id: string, options: StopOptions = {}): Promise<Stopped> {
@@ -160,17 +160,23 @@ export class RemoteTroupe implements Troupe, TaskHome {
     return this.#stream({ ...options, from, filter: { ids: [id] } }, isLast)
   }
 
-  async *logs(id: string, options: LogsOptions = {}): AsyncGenerator<LogLine, void> {
-    if (options.signal?.aborted) return
-    yield* this.logsOf(new RemoteTask(this, await this.#known(id, {})), options)
+  logs(id: string, options: LogsOptions = {}): AsyncGenerator<LogLine, void> {
+    return this.#logs(id, options, async (signal) => new RemoteTask(this, await this.#known(id, { signal })))
   }
 
   logsOf(ref: RemoteTask, options: LogsOptions): AsyncGenerator<LogLine, void> {
-    const view = async () => {
-      ref.learn(await this.#known(ref.id, {}))
-      return ref.getSnapshot().context
+    return this.#logs(ref.id, options, async (signal) => {
+      ref.learn(await this.#known(ref.id, { signal }))
+      return ref
+    })
+  }
+
+  #logs(name: string, options: LogsOptions, task: (signal: AbortSignal) => Promise<RemoteTask>) {
+    const find = async (signal: AbortSignal) => {
+      const ref = await task(signal)
+      return { view: ref.getSnapshot().context, watch: (until: AbortSignal) => ref.watch(until) }
     }
-    return readLogs({ link: this.#link, taskId: ref.id, options, view, watch: (signal) => ref.watch(signal) })
+    return readLogs({ link: this.#link, name, options, find })
   }
 
   async explain(id: string, options: CallOptions = {}): Promise<Explanation> {
@@ -205,20 +211,15 @@ export class RemoteTroupe implements Troupe, TaskHome {
   }
 
   async within<T>(what: string, options: CallOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { signal, timeoutMs } = options
     const limit = new AbortController()
-    const forget = onAbort(signal, () => limit.abort(signal?.reason))
-    let cancel = () => {}
-    if (timeoutMs !== undefined) {
-      checkDuration(timeoutMs)
-      const text = `Not within ${timeoutMs / 1_000} s: ${what}.`
-      cancel = this.#link.clock.setTimer(() => limit.abort(new TroupeError('Unavailable', text)), timeoutMs)
-    }
+    const cancel = limitTime(this.#link.clock, what, options, {
+      onAbort: () => limit.abort(options.signal?.reason),
+      onLate: (error) => limit.abort(error),
+    })
     try {
       return await work(limit.signal)
     } finally {
       cancel()
-      forget()
     }
   }
 
@@ -240,12 +241,12 @@ export class RemoteTroupe implements Troupe, TaskHome {
     const onClosed = (closed: EventReader) => void this.#streams.delete(closed)
     const { counters, link } = { counters: this.#counters, link: this.#link }
     const more = isLast === undefined ? {} : { isLast }
-    return this.#keep(new EventReader({ ...options, ...more, counters, link, onClosed }), options)
+    return this.#keep(new EventReader({ ...options, ...more, counters, link, onClosed }))
   }
 
   /** It ends with this Troupe, unless it has ended before. */
-  #keep<R extends EventReader | ChangeReader>(reader: R, { signal }: { readonly signal?: AbortSignal }): R {
-    if (!signal?.aborted) this.#streams.add(reader)
+  #keep<R extends EventReader | ChangeReader>(reader: R): R {
+    if (!reader.isClosed) this.#streams.add(reader)
     if (this.#ended) reader.fail(this.#ended)
     return reader
   }
@@ -260,12 +261,6 @@ export class RemoteTroupe implements Troupe, TaskHome {
     await this.#link.close()
     await this.#onClose()
   }
-}
-
-function checkDuration(timeoutMs: number): void {
-  if (timeoutMs >= 0 && timeoutMs <= modelLimits.durationMsMax) return
-  const range = `0 to ${modelLimits.durationMsMax} milliseconds`
-  throw new TroupeError('Invalid', `A timeoutMs of ${timeoutMs} cannot be: give ${range}.`)
 }
 
 const knownBy = (client: Client, view: TaskView): Known => ({ view, logId: client.welcome.logId })

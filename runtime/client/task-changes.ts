@@ -10,12 +10,11 @@ import type { Client } from './client.ts'
 import type { Counters } from './counters.ts'
 import { isRetryable, type Link } from './link.ts'
 import type { LogPosition, Subscription } from './subscription.ts'
+import { limitTime, type StreamOptions } from './time-limit.ts'
 
-export interface WatchOptions {
+export interface WatchOptions extends StreamOptions {
   /** Only tasks that fit all of this. Default: all. */
   readonly filter?: TaskFilter
-  /** Ends the iteration quietly. */
-  readonly signal?: AbortSignal
 }
 
 /** What is new of one task. */
@@ -51,8 +50,13 @@ export class ChangeReader implements TaskChanges {
 
   constructor(source: ChangeSource) {
     this.#source = source
-    this.#forget = onAbort(source.signal, () => this.close())
+    const ends = { onAbort: () => this.close(), onLate: (error: unknown) => this.fail(error) }
+    this.#forget = limitTime(source.link.clock, 'the end of the changes', source, ends)
     void this.#hear()
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted
   }
 
   close(): void {

@@ -92,6 +92,11 @@ describe('a lost connection', () => {
     await near.close()
     const unsure = far.run(spec, { id: 'unsure', timeoutMs: 200 })
     await expect(unsure).rejects.toMatchObject({ code: expect.stringMatching(/Unavailable|OutcomeUnknown/) })
+    // Not even what is looked up first outlasts the signal.
+    const stop = new AbortController()
+    const lines = take(far.logs('unsure', { signal: stop.signal }), 1)
+    stop.abort()
+    expect(await lines).toEqual([])
     const patient = far.run(spec, { id: 'patient', ...soon })
     await world.open()
     expect((await patient).id).toBe('patient')

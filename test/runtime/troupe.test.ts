@@ -1,7 +1,7 @@
 /** The verbs of the programmatic API against a real manager and worker in this process, near and from afar. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { waitFor } from 'xstate'
-import type { LogLine, TaskEvent } from '../../runtime/index.ts'
+import type { LogLine, StreamOptions, TaskEvent } from '../../runtime/index.ts'
 import { running, soon, spec, take, World } from './troupe-world.ts'
 
 let world: World
@@ -153,6 +153,33 @@ describe.each(['near', 'far'] as const)('%s', (where) => {
     expect(lines.find(({ text }) => text === 'end')).toMatchObject({ partial: true, attempt: 1 })
     await expect(take(task.logs({ attempt: 2 }), 1)).rejects.toMatchObject({ code: 'NotFound' })
     await expect(take(troupe().logs('nobody'), 1)).rejects.toMatchObject({ code: 'NotFound' })
+  })
+
+  test('every iteration ends quietly with its signal, and with Unavailable when its time is over', async () => {
+    const task = await running(troupe())
+    const kinds = {
+      events: (options: StreamOptions) => troupe().events(options),
+      'events of a task': (options: StreamOptions) => task.events({ from: 'now', ...options }),
+      watch: (options: StreamOptions) => troupe().watch({ filter: { ids: [task.id] }, ...options }),
+      logs: (options: StreamOptions) => troupe().logs(task.id, { follow: true, ...options }),
+      'logs of a task': (options: StreamOptions) => task.logs({ follow: true, ...options }),
+    }
+    for (const [name, open] of Object.entries(kinds)) {
+      const late = take<unknown>(open({ timeoutMs: 20 }), 100)
+      await expect(late, name).rejects.toMatchObject({ code: 'Unavailable', retryable: true })
+      const wrong = take<unknown>(open({ timeoutMs: -1 }), 100)
+      await expect(wrong, name).rejects.toMatchObject({ code: 'Invalid', retryable: false })
+      expect(await take<unknown>(open({ signal: AbortSignal.abort() }), 100), name).toEqual([])
+      const stop = new AbortController()
+      const aborted = take<unknown>(open({ signal: stop.signal }), 100)
+      setImmediate(() => stop.abort())
+      expect((await aborted).length, name).toBeLessThan(2)
+    }
+    // What ended in time is not late.
+    world.driver.write(task.id, 'said\n')
+    world.driver.exit(task.id, 0)
+    expect(await take(task.logs({ follow: true, ...soon }), 100)).toMatchObject([{ text: 'said' }])
+    expect((await take(task.events(soon), 100)).at(-1)).toMatchObject({ to: 'Completed' })
   })
 
   test('follows the output through attempts, until it is aborted', async () => {
