@@ -13,6 +13,7 @@ import {
   type TaskFilter,
 } from '../../actors/protocol/client.ts'
 import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
+import { frameLimits } from '../../actors/protocol/frame.ts'
 import type { Connection, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
@@ -100,6 +101,8 @@ export class Client {
   readonly #pending: PendingRequests
   readonly #subscriptions = new Map<number, Subscription>()
   readonly #outputs = new Map<number, OutputStream>()
+  /** Waits for the end of this turn. */
+  readonly #outbox: ClientMessage[] = []
   #lastReq = 0
   #ended: ClientClosed | undefined
   #resolveClosed: (closed: ClientClosed) => void = () => {}
@@ -227,6 +230,7 @@ export class Client {
 
   /** Ends the connection; requests that wait are given up. Resolves when it is closed. */
   async close(): Promise<void> {
+    this.#flush()
     this.#connection.close(closeCodes.normal, 'the client is done')
     await this.closed
   }
@@ -246,17 +250,37 @@ export class Client {
     const fault = faultOfRequest(message)
     if (fault) throw fault
     const reply = this.#pending.add(req, traits)
-    try {
-      this.#send(message)
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
-      this.#pending.fail(req, new TroupeError('Invalid', `The request cannot be sent: ${why}`, { cause: error }))
-    }
+    this.#send(message)
     return (await reply) as ClientReplies[R]
   }
 
+  /** What is asked in one turn goes in one frame: many small ones cost both ends far more. */
   #send(message: ClientMessage): void {
-    if (!this.#ended) this.#connection.send({ m: [message] })
+    if (this.#ended) return
+    this.#outbox.push(message)
+    if (this.#outbox.length === 1) queueMicrotask(() => this.#flush())
+  }
+
+  #flush(): void {
+    while (!this.#ended && this.#outbox.length > 0) this.#sendAll(this.#outbox.splice(0, frameLimits.frameMessagesMax))
+  }
+
+  /** Only the encoder knows what a frame can carry: one that it refuses goes in halves, down to what is to blame. */
+  #sendAll(messages: readonly ClientMessage[]): void {
+    try {
+      this.#connection.send({ m: messages })
+    } catch (error) {
+      const half = Math.ceil(messages.length / 2)
+      if (half === messages.length) this.#cannotSend(messages[0] as ClientMessage, error)
+      else for (const part of [messages.slice(0, half), messages.slice(half)]) this.#sendAll(part)
+    }
+  }
+
+  #cannotSend(message: ClientMessage, error: unknown): void {
+    if (!('req' in message)) return
+    const why = error instanceof Error ? error.message : String(error)
+    const refusal = new TroupeError('Invalid', `The request cannot be sent: ${why}`, { cause: error })
+    if (!this.#pending.fail(message.req, refusal)) this.#endStream(message.req, refusal)
   }
 
   #openStream<S extends { end(error?: TroupeError): void }>(

@@ -68,9 +68,11 @@ export class PendingRequests {
     return true
   }
 
-  /** It was never sent: nothing was done. */
-  fail(req: number, error: TroupeError): void {
-    this.#remove(req)?.reject(error)
+  /** It was never sent: nothing was done. False if none waits for it. */
+  fail(req: number, error: TroupeError): boolean {
+    const waiting = this.#remove(req)
+    waiting?.reject(error)
+    return waiting !== undefined
   }
 
   /** The connection is gone; `why` continues a sentence. */
