@@ -38,6 +38,8 @@ export interface PlacedWire {
   readonly initial: boolean
   /** From a state to one that it holds. */
   readonly goesIn: boolean
+  /** The ids of what it stands for. */
+  readonly transitions: readonly string[]
   readonly points: readonly Point[]
   readonly label?: Label & Point
 }
@@ -210,7 +212,7 @@ function placedWires(
 ): PlacedWire[] {
   const edgeById = new Map(edges.map((edge) => [edge.id, edge]))
   const stateById = new Map(states.map((state) => [state.id, state]))
-  return wires.map(({ id, source, target, initial, label }) => {
+  return wires.map(({ id, source, target, initial, transitions, label }) => {
     const edge = edgeById.get(id)
     const from = stateById.get(source)
     const to = stateById.get(target)
@@ -226,6 +228,7 @@ function placedWires(
       target,
       initial,
       goesIn,
+      transitions: transitions.map((transition) => transition.id),
       points,
       ...(label && text && { label: { ...label, x: round((text.x ?? 0) + 3), y: round((text.y ?? 0) + 1) } }),
     }

@@ -17,6 +17,13 @@ export function roundedPath(points: readonly Point[], radius: number): string {
   return `M${write(first)}${steps.join('')}`
 }
 
+/** The point so far into a line from its start. */
+export function startOf(points: readonly Point[], px: number): Point {
+  const [first, second] = points as [Point, Point]
+  const { x, y } = towards(first, second, px)
+  return { x: rounded(x), y: rounded(y) }
+}
+
 /** The three corners of the arrow's head at the end of a line. */
 export function headPoints(points: readonly Point[]): string {
   const tip = points.at(-1) as Point
@@ -40,4 +47,5 @@ function towards(from: Point, to: Point, px: number): Point {
 }
 
 const distance = (a: Point, b: Point): number => Math.hypot(a.x - b.x, a.y - b.y)
-const write = ({ x, y }: Point): string => `${Math.round(x * 10) / 10},${Math.round(y * 10) / 10}`
+const rounded = (value: number): number => Math.round(value * 10) / 10
+const write = ({ x, y }: Point): string => `${rounded(x)},${rounded(y)}`

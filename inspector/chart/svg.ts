@@ -7,7 +7,7 @@ import { type ChartTransition, transitionText } from './graph.ts'
 import { type Label, type Line, labelSizes, type Segment } from './label.ts'
 import type { PlacedChart, PlacedState, PlacedWire, Point } from './layout.ts'
 import { textWidth } from './measure.ts'
-import { headPoints, roundedPath } from './polyline.ts'
+import { headPoints, roundedPath, startOf } from './polyline.ts'
 import { chartStyle } from './style.ts'
 import { toneOf } from './tone.ts'
 import { element, escapeXml } from './xml.ts'
@@ -149,9 +149,10 @@ function drawName(name: string, { x, y }: Point, anchor: 'start' | 'middle'): st
 /** Whatever the font is, the text takes the room that was reckoned with. */
 const pinned = (textLength: number) => ({ textLength, lengthAdjust: 'spacingAndGlyphs' })
 
-function drawWire({ id, source, target, points, initial, goesIn }: PlacedWire, transitions: Transitions): string {
+function drawWire(wire: PlacedWire, transitions: Transitions): string {
+  const { id, source, target, points, initial, goesIn } = wire
   if (points.length < 2) return ''
-  const told = [...transitions.values()].filter((one) => one.source === source && one.targets.includes(target))
+  const told = wire.transitions.flatMap((one) => transitions.get(one) ?? [])
   const attributes = {
     class: initial ? 'wire initial' : 'wire',
     'data-wire': id,
@@ -162,8 +163,8 @@ function drawWire({ id, source, target, points, initial, goesIn }: PlacedWire, t
   const title = initial ? '' : `<title>${escapeXml(wireText(told, target))}</title>`
   const path = element('path', { class: 'path', d: roundedPath(points, cornerPx) })
   const head = element('polygon', { class: 'head', points: headPoints(points) })
-  const [start] = points
-  const root = goesIn ? element('circle', { class: 'root', cx: start?.x, cy: (start?.y ?? 0) + rootPx, r: rootPx }) : ''
+  const start = startOf(points, rootPx)
+  const root = goesIn ? element('circle', { class: 'root', cx: start.x, cy: start.y, r: rootPx }) : ''
   return element('g', attributes, `${title}${path}${head}${root}`)
 }
 

@@ -3,12 +3,13 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { loadEngine } from '../../inspector/chart/elk.ts'
+import { foldGraph } from '../../inspector/chart/fold.ts'
 import { type MachineLike, readGraph } from '../../inspector/chart/graph.ts'
 import { layOut } from '../../inspector/chart/layout.ts'
 import { type BuiltInName, builtInMachines, builtInNames } from '../../inspector/chart/machines.ts'
 import { drawMermaid } from '../../inspector/chart/mermaid.ts'
 import { drawSvg } from '../../inspector/chart/svg.ts'
-import { type Cli, newCommand } from './command.ts'
+import { type Cli, newCommand, parseWhole, parsing } from './command.ts'
 import { exitCodes, Failure, UsageError } from './failure.ts'
 import { loadMachine } from './machine-file.ts'
 
@@ -16,6 +17,7 @@ interface Flags {
   readonly export?: string
   readonly svg?: string
   readonly mermaid?: true
+  readonly depth?: number
 }
 
 export function buildChart(cli: Cli): Command {
@@ -28,9 +30,11 @@ export function buildChart(cli: Cli): Command {
     .option('--export <name>', 'which export, where a module has several machines')
     .option('--svg <file>', 'write SVG to this file; - is stdout')
     .option('--mermaid', 'print Mermaid; it is the default')
+    .option('--depth <n>', 'leave out states that lie deeper; 1 leaves the outermost', parsing(parseWhole))
     .action(async (name: string, flags: Flags) => {
       if (flags.svg !== undefined && flags.mermaid) throw new UsageError('Choose one of --svg and --mermaid.')
-      const graph = readGraph(await findMachine(cli, name, flags.export))
+      const whole = readGraph(await findMachine(cli, name, flags.export))
+      const graph = flags.depth === undefined ? whole : foldGraph(whole, flags.depth)
       if (flags.svg === undefined) return void (await cli.output.write('stdout', drawMermaid(graph)))
       const svg = drawSvg(await layOut(graph, await loadEngine()))
       if (flags.svg === '-') return void (await cli.output.write('stdout', svg))

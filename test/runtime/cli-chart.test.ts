@@ -43,6 +43,15 @@ describe('troupe chart', () => {
     expect((await cli(['chart', './one.mjs', '--export', 'default'], { cwd })).stdout).toBe(stdout)
   })
 
+  test('leaves out what lies deeper than it is told', async () => {
+    const { code, stdout, stderr } = await cli(['chart', 'task', '--depth', '1'])
+    expect([stderr, code]).toEqual(['', 0])
+    expect(stdout).toContain('as s5')
+    expect(stdout).not.toContain('as s6')
+    const wrong = await cli(['chart', 'task', '--depth', 'deep'])
+    expect([wrong.stderr, wrong.code]).toEqual([expect.stringContaining('"deep" is no whole number'), 2])
+  })
+
   test('writes SVG to a file, or to stdout', async () => {
     const { code, stdout, stderr } = await cli(['chart', 'two.mjs', '--export', 'gate', '--svg', 'gate.svg'], { cwd })
     expect([stdout, stderr, code]).toEqual(['', 'troupe: the chart of gate is in gate.svg\n', 0])
