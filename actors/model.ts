@@ -8,6 +8,7 @@ import { Health, HealthCheck } from './health.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const
+/** The five states of a task. `Completed` and `Failed` are final. */
 export type TaskState = (typeof taskStates)[number]
 
 /** Limits on what a user may send; each has a unit in its name. */

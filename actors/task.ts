@@ -66,6 +66,7 @@ const unreachable = {
   Recovered: { actions: 'forgetLoss' as const },
 }
 
+/** The machine that every task is: for charts and tests. A Troupe runs it; an application only reads it. */
 export const taskMachine = setup({
   types: { context: {} as TaskContext, events: {} as TaskEvent, input: {} as TaskInput },
   guards: {

@@ -44,6 +44,7 @@ export type {
 } from './client/troupe.ts'
 export type { Logger } from './logger.ts'
 
+/** How a page speaks to a manager. */
 export interface BrowserConnectOptions {
   /** What `<data-dir>/token` of the manager holds. Whoever can read the page can read it too. */
   readonly token: string

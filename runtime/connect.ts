@@ -10,6 +10,7 @@ import { type Logger, silentLogger } from './logger.ts'
 import type { Random } from './random.ts'
 import { systemClock, systemRandom } from './system.ts'
 
+/** How a manager elsewhere is spoken to. */
 export interface ConnectOptions {
   /** What `<data-dir>/token` of the manager holds. */
   readonly token: string

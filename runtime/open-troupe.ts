@@ -38,6 +38,7 @@ import { loadToken } from './token.ts'
 /** Opens a store of the application's own for one of the two hosts; it is closed with the Troupe. */
 export type OpenStorage = (host: 'manager' | 'worker') => Storage | Promise<Storage>
 
+/** How a Troupe is opened inside an application, and of which parts it is made. Each may be left out. */
 export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   /**
    * The folder of stores, output and token; made if it is not there. One process at a time may have it. Needed for the
@@ -83,6 +84,7 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
 
 /** What was counted here: by the client, the manager and the worker, for the application to export as it likes. */
 export interface OpenedMetrics extends Metrics {
+  /** The manager's numbers. */
   readonly manager: ManagerMetrics
   /** Undefined without drivers. */
   readonly worker: WorkerMetrics | undefined

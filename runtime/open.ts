@@ -69,6 +69,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   return { address: host.addresses[0] as string, tokenFile, token, close: () => host.stop(), failed }
 }
 
+/** A manager alone; its workers and clients dial in. Rejects with TroupeError `Invalid`, StorageError or TransportError. */
 export function openManager(options: ManagerOptions): Promise<OpenedManager> {
   return openManagerHost(options, { transports: [] })
 }
@@ -109,6 +110,7 @@ async function openWorkerHost(
   })
 }
 
+/** A worker alone. Resolves when it dials; see `connected`. Rejects with TroupeError `Invalid` or StorageError. */
 export async function openWorker(options: WorkerOptions): Promise<OpenedWorker> {
   const drivers = await openDrivers(options)
   if (drivers.size === 0) {

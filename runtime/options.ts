@@ -4,11 +4,13 @@ import type { Logger } from './logger.ts'
 /** Where a manager keeps its data: `memory` forgets it all when the process ends. */
 export type StorageKind = 'memory' | 'rocksdb'
 
+/** How a manager is opened. */
 export interface ManagerOptions {
   /** `host:port` to listen on; port 0 = any that is free. */
   readonly listen: string
   /** The folder of the store and of the token. Made if it is not there. */
   readonly dataDir: string
+  /** `rocksdb`, or `memory`, which forgets it all at the end. */
   readonly storage: StorageKind
   /** The name of a placement strategy. Default `round-robin`. */
   readonly scheduler?: string
@@ -20,16 +22,21 @@ export interface ManagerOptions {
   readonly allowOrigins?: readonly string[]
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
+  /** What goes on, for an operator. */
   readonly logger: Logger
 }
 
+/** How a worker is opened. */
 export interface WorkerOptions {
   /** The manager's address, `ws://host:port` or `wss://host:port`. */
   readonly manager: string
+  /** The folder of the worker's store and of what its tasks write. Made if it is not there. */
   readonly dataDir: string
+  /** As of a manager; with `memory` it is a new node each time. */
   readonly storage: StorageKind
   /** For people, unique in the cluster. Default: the machine's host name. */
   readonly name?: string
+  /** What constraints of tasks can name, at most 64; keys up to 63 characters, values up to 255. */
   readonly labels: Readonly<Record<string, string>>
   /** The drivers to offer. Undefined: docker if an engine answers; `openUp` adds `process`. */
   readonly drivers: readonly string[] | undefined
@@ -39,16 +46,20 @@ export interface WorkerOptions {
   readonly memoryBytes?: number
   /** Folders, absolute, that tasks may mount, and all that is below them. */
   readonly allowMounts: readonly string[]
+  /** What the manager lets in by. */
   readonly token: string
+  /** What goes on, for an operator. */
   readonly logger: Logger
 }
 
 /** A manager and a worker in one process. */
 export type UpOptions = ManagerOptions & Omit<WorkerOptions, 'manager' | 'token'>
 
+/** A manager that is open. */
 export interface OpenedManager {
   /** What others can dial, `ws://127.0.0.1:4747`. */
   readonly address: string
+  /** The file that holds what clients and workers must show. */
   readonly tokenFile: string
   /** Lets go in order: no new work, what is stored is synced. Tasks go on running on their workers. */
   close(): Promise<void>
@@ -56,16 +67,21 @@ export interface OpenedManager {
   readonly failed: Promise<never>
 }
 
+/** A worker that is open. */
 export interface OpenedWorker {
+  /** The node's name. */
   readonly name: string
+  /** The node's id, for as long as its folder is kept. */
   readonly nodeId: string
   /** Resolves when a manager has welcomed it for the first time. */
   readonly connected: Promise<void>
   /** Says farewell and lets go; its attempts go on running. */
   close(): Promise<void>
+  /** Rejects when it cannot go on, with a sentence that says what to do. Never resolves. */
   readonly failed: Promise<never>
 }
 
+/** A manager and a worker that are open in one process. */
 export interface OpenedUp extends OpenedManager {
   /** The worker's name. */
   readonly name: string

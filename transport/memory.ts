@@ -47,6 +47,7 @@ export interface MemoryTransport extends Transport {
   cut(name?: string): void
 }
 
+/** A network within this process, for tests and for a manager that only this process may dial. */
 export function createMemoryTransport(options: MemoryTransportOptions): MemoryTransport {
   const network = new MemoryNetwork(options)
   const transportAs = (name: string, limits = options.limits): Transport => ({

@@ -16,6 +16,7 @@ export interface TransportLimits {
   readonly sendBufferBytesMax: number
 }
 
+/** One end of an open connection. */
 export interface Connection {
   /** The subprotocol that was agreed on. */
   readonly protocol: string
@@ -46,6 +47,7 @@ export interface Connection {
    * meanwhile may be handed over before `resume` returns.
    */
   pause(): void
+  /** Goes on reading; without effect if it was not stopped. */
   resume(): void
   /**
    * Sends what was handed over, then closes with this code; frames that still come are dropped. Not answered within
@@ -61,14 +63,17 @@ export interface Handshake {
   readonly host: string | undefined
 }
 
+/** How a listener takes connections. */
 export interface ListenOptions {
   /** Subprotocols spoken, best first; a connection that offers none of them is refused with close code 4002. */
   readonly protocols: readonly string[]
   /** Undefined = welcome. */
   readonly admit?: (handshake: Handshake) => { readonly status: number; readonly message: string } | undefined
+  /** Set the handlers of the connection before this returns. */
   readonly onConnection: (connection: Connection) => void
 }
 
+/** A port that is listened on. */
 export interface Listener {
   /** What others can dial, `ws://127.0.0.1:4747`. */
   readonly address: string
@@ -84,6 +89,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal
 }
 
+/** Moves frames: what a Troupe listens and dials with. `transportConformance` says what it must hold to. */
 export interface Transport {
   /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`, `bad-url`). */
   listen(address: string, options: ListenOptions): Promise<Listener>
@@ -103,8 +109,10 @@ export type TransportErrorCode =
   | 'malformed'
   | 'bad-url'
 
+/** Why there is no connection, or why a frame was not sent. The message is one sentence with the next step. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
+  /** What to tell cases apart by. */
   readonly code: TransportErrorCode
   constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)

@@ -23,6 +23,7 @@ const processClock: TransportClock = {
   },
 }
 
+/** WebSockets (RFC 6455) without TLS and without compression; `wss://` can be dialled, not listened on. */
 export function createWebsocketTransport(options: WebsocketTransportOptions): Transport {
   const { limits, logger = { warn() {} }, clock = processClock } = options
   const context: WebsocketContext = { limits, logger, clock }

@@ -29,12 +29,15 @@ export const errorCodes = {
   Internal: { retryable: false },
 } as const
 
+/** What a TroupeError is about: a key of `errorCodes`. */
 export type ErrorCode = keyof typeof errorCodes
 
 /** An error with a code of the table. `message` is one clear sentence and the next step. */
 export class TroupeError extends Error {
   override readonly name = 'TroupeError'
+  /** What to tell cases apart by; the message is for people and may change. */
   readonly code: ErrorCode
+  /** Whether the very same again can help. */
   readonly retryable: boolean
   /** The task whose outcome is not known, to ask again by. */
   declare readonly taskId?: string

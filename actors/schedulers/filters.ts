@@ -10,20 +10,29 @@ import { addResources, cpusText, memoryText, microCpus, subtractResources } from
 
 /** A node as a scheduler sees it. */
 export interface CandidateNode {
+  /** For ever its own. */
   readonly nodeId: string
+  /** For people, unique in the cluster. */
   readonly name: string
+  /** Only `Ready` ones are asked about for a cost. */
   readonly state: NodeState
+  /** It gets nothing new. */
   readonly draining: boolean
   /** What it offers to tasks; may be less than `reserved` after it registered anew. */
   readonly offered: Resources
+  /** What tasks hold of it already; cpus in cores. */
   readonly reserved: Resources
+  /** As its operator set them. */
   readonly labels: Readonly<Record<string, string>>
+  /** What it runs, and whether each can be asked now. */
   readonly drivers: Readonly<Record<string, DriverState>>
 }
 
 /** What a task asks of a node. */
 export interface Ask {
+  /** The driver that the task names. */
   readonly driver: string
+  /** What the task would hold; cpus in cores. */
   readonly reserved: Resources
   /** Each `label=value` or `label!=value`; all must hold. */
   readonly constraints: readonly string[]

@@ -9,6 +9,7 @@ export interface RoundRobinState {
   readonly last: string | null
 }
 
+/** Takes the fit nodes in turn, in the order of their ids. The default. */
 export const roundRobin: Scheduler<RoundRobinState> = {
   name: 'round-robin',
   initial: { last: null },

@@ -14,7 +14,9 @@ export const schedulerLimits = {
   decisionNodesMax: 20,
 } as const
 
+/** Says what each fit node costs; the lowest cost wins. Pure: what it remembers is passed in and returned. */
 export interface Scheduler<State = unknown> {
+  /** For people: `explain` shows it with each decision. */
   readonly name: string
   /** What it remembers before its first pick; plain data. */
   readonly initial: State

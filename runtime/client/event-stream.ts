@@ -18,6 +18,7 @@ export const eventLimits = {
   waitingMax: 1_024,
 } as const
 
+/** Which transitions, and from where on. */
 export interface EventsOptions extends StreamOptions {
   /** Only of tasks that fit all of this: `ids` (at most 500), `labels`, `states`, `nodes`, `drivers`, `name`. Default: of all. */
   readonly filter?: TaskFilter

@@ -11,6 +11,7 @@ export const lineLimits = {
 export interface LogLine {
   /** Without its line end. Bytes that are no UTF-8 are U+FFFD. */
   readonly text: string
+  /** Where the task wrote it. Order between the two is roughly kept. */
   readonly stream: 'stdout' | 'stderr'
   /** Of this attempt; from 1. */
   readonly attempt: number
@@ -22,6 +23,7 @@ export interface LogLine {
   readonly lostBytes?: number
 }
 
+/** Which output of a task, and how far. */
 export interface LogsOptions extends StreamOptions {
   /** Go on until the task has ended, through all attempts that follow. Default false: what there is now. */
   readonly follow?: boolean

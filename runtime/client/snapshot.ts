@@ -24,7 +24,9 @@ export type TaskStateTest = TaskStateValue | keyof NestedStates
 
 /** What can be sent to a task: only the wish that it end. `graceMs` overrides the task's own; 0 kills at once. */
 export interface TaskRefEvent {
+  /** The one event there is. */
   readonly type: 'Stop'
+  /** Between TERM and KILL, in milliseconds, 0 to 2^31 - 1. */
   readonly graceMs?: number
 }
 

@@ -4,7 +4,9 @@ import type { TroupeError } from '../../actors/protocol/errors.ts'
 
 /** A place in a manager's log; a stream can be resumed strictly after it. */
 export interface LogPosition {
+  /** Which log: another one begins when a store is taken over from a copy. */
   readonly logId: string
+  /** Counts the commits of that log; a whole number from 0. */
   readonly revision: number
 }
 

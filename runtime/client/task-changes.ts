@@ -12,6 +12,7 @@ import { isRetryable, type Link } from './link.ts'
 import type { LogPosition, Subscription } from './subscription.ts'
 import { limitTime, type StreamOptions } from './time-limit.ts'
 
+/** Which tasks are watched. */
 export interface WatchOptions extends StreamOptions {
   /** Only tasks that fit all of this. Default: all. */
   readonly filter?: TaskFilter

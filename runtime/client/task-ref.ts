@@ -9,21 +9,25 @@ import type { Explanation } from './troupe.ts'
 
 /** What `on` tells: a transition of the task, under the name of the event that made it (`Started`, `Exited`, …). */
 export interface TaskEmitted {
+  /** The event's name, such as `Started` or `Exited`. */
   readonly type: string
   /** The transition, with the event's payload, its time, and the states before and after. */
   readonly transition: TaskEvent
 }
 
+/** How a task is asked to end. */
 export interface StopOptions extends CallOptions {
   /** Between TERM and KILL, in milliseconds, 0 to 2^31 - 1; overrides the task's own. 0 kills at once. */
   readonly graceMs?: number
 }
 
+/** How a task is run again. */
 export interface RerunOptions extends CallOptions {
   /** The id of the new task: `[a-z0-9][a-z0-9-]*`, at most 63 characters. Default: 12 random characters. */
   readonly id?: string
 }
 
+/** What came of the wish that a task end. */
 export interface Stopped {
   /** There was nothing left to stop. */
   readonly alreadyFinal: boolean

@@ -12,6 +12,7 @@ import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
 /** Why a task is where it is: its view and spec, the newest placement decision, attempts, last events, and timers. */
 export type Explanation = Omit<ClientReplies['Explanation'], 'type' | 'req'>
 
+/** How a task is submitted. */
 export interface RunOptions extends CallOptions {
   /**
    * The task's id: `[a-z0-9][a-z0-9-]*`, at most 63 characters, for ever its own. With an id that comes from your own data
@@ -20,6 +21,7 @@ export interface RunOptions extends CallOptions {
   readonly id?: string
 }
 
+/** Which tasks, and which page of them. */
 export interface ListOptions extends CallOptions {
   /** Only tasks that fit all of this. Default: all. */
   readonly filter?: TaskFilter
@@ -31,6 +33,7 @@ export interface ListOptions extends CallOptions {
   readonly limit?: number
 }
 
+/** One page of tasks. */
 export interface TaskPage {
   /** In the order of their ids. */
   readonly tasks: readonly TaskView[]
@@ -38,11 +41,13 @@ export interface TaskPage {
   readonly next: string | undefined
 }
 
+/** How a node is drained. */
 export interface DrainOptions extends CallOptions {
   /** How long what may not be replaced is waited for before it is stopped, in milliseconds, 0 to 2^31 - 1. Default: for ever. */
   readonly deadlineMs?: number
 }
 
+/** A backup that is whole and on disk. */
 export interface BackupMade {
   /** The last revision that is certainly in the copy. */
   readonly revision: number

@@ -8,11 +8,15 @@ import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
 
 /** Whose attempts these are. A driver lists, adopts and removes only what bears both ids. */
 export interface DriverScope {
+  /** The cluster whose attempts are meant: what others have started on the same engine is not touched. */
   readonly clusterId: string
+  /** The worker that runs them. */
   readonly nodeId: string
 }
 
+/** Whether an engine can be asked. */
 export interface DriverProbe {
+  /** `unavailable`: it cannot be asked, and that an attempt is not listed means nothing. */
   readonly state: 'complete' | 'unavailable'
   /** One sentence for people: the engine's version, or why it cannot be asked. */
   readonly detail: string
@@ -50,7 +54,9 @@ export type DriverEvent =
   /** The engine cannot be asked (`unavailable`) or can again (`complete`); after the latter, all attempts were looked at afresh. */
   | { readonly type: 'Availability'; readonly state: 'complete' | 'unavailable'; readonly detail: string }
 
+/** A piece of the output of an attempt; it may end within a character. */
 export interface DriverChunk {
+  /** Where the attempt wrote it. */
   readonly stream: 'stdout' | 'stderr'
   /** Empty at most beside `lostBytes`. */
   readonly data: Uint8Array
@@ -60,14 +66,17 @@ export interface DriverChunk {
 
 /** A command to run beside an attempt, for its health check. */
 export interface ExecRequest {
+  /** The program and its arguments. */
   readonly command: readonly string[]
   /** What the attempt was started from. */
   readonly spec: TaskSpec
   /** Then it is killed, and the result says so, in milliseconds. */
   readonly timeoutMs: number
+  /** Nobody wants the result any more: kill it. */
   readonly signal: AbortSignal
 }
 
+/** What came of a command that a health check ran. */
 export interface ExecResult {
   /** 0 to 255; undefined if the command could not be run, or took too long. */
   readonly exitCode: number | undefined
@@ -81,8 +90,11 @@ export interface ContainerHealth {
   readonly detail: string
 }
 
+/** Runs the attempts of one kind of task. `driverConformance` says what it must hold to. */
 export interface Driver {
+  /** What tasks name in their `driver`: `[a-z][a-z0-9-]*`, at most 63 characters. */
   readonly name: string
+  /** What there is beside running: reading output, figures of use, and commands for health checks. */
   readonly supports: { readonly logs: boolean; readonly stats: boolean; readonly exec: boolean }
   /** Whether the engine can be asked now. Never rejects; answers within 5 s. */
   probe(): Promise<DriverProbe>

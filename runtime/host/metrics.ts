@@ -29,6 +29,7 @@ export interface ManagerMetrics {
   readonly queued: number
   /** Placement decisions since it was opened. */
   readonly decisions: number
+  /** Nodes by state. */
   readonly nodes: Readonly<Record<NodeState, number>>
   /** Of the nodes, those that are drained. */
   readonly draining: number
@@ -48,15 +49,18 @@ export interface ManagerMetrics {
   readonly subscriptions: number
   /** Outputs that are read by clients. */
   readonly outputs: number
+  /** How its store is written. */
   readonly journal: JournalMetrics
 }
 
 /** What a worker knows of itself. Everything is how many there are now, unless it says otherwise. */
 export interface WorkerMetrics {
+  /** Its id, as `nodes()` tells it. */
   readonly nodeId: string
   /** Whether its manager has welcomed it, and the session stands. */
   readonly isConnected: boolean
   /** Attempts by state: `Starting`, `Pulling`, `Running`, `Stopping`, `Ended`, `Removing`. */
   readonly attempts: Readonly<Record<string, number>>
+  /** How its store is written. */
   readonly journal: JournalMetrics
 }

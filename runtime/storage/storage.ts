@@ -10,10 +10,12 @@ export const storageLimits = {
   keyBytesMax: 512,
 } as const
 
+/** One change of a batch. */
 export type StorageOp =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string }
 
+/** Which entries a scan gives. Keys are compared by their UTF-8 bytes. */
 export interface ScanRange {
   /** Inclusive lower bound. */
   readonly gte?: string
@@ -27,7 +29,9 @@ export interface ScanRange {
   readonly limit?: number
 }
 
+/** An ordered map from keys to bytes. `storageConformance` says what it must hold to. */
 export interface Storage {
+  /** What it can promise. */
   readonly supports: {
     /** What a synced batch wrote is still there after a crash of the process and the machine. */
     readonly durable: boolean
@@ -67,8 +71,10 @@ export type StorageErrorCode =
   | 'closed'
   | 'io'
 
+/** Why a store could not be opened, read or written. The message is one sentence with the next step. */
 export class StorageError extends Error {
   override readonly name = 'StorageError'
+  /** What to tell cases apart by. */
   readonly code: StorageErrorCode
   constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
