@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TObject } from 'typebox'
 import { Check } from 'typebox/value'
 import { describe, expect, test } from 'vitest'
+import { HealthCheck, healthDefaults, healthLimits } from '../../actors/health.ts'
 import {
   AttemptStatus,
   AttemptSummary,
@@ -23,6 +24,8 @@ import { closeCodes, errorCodes } from '../../actors/protocol/errors.ts'
 import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
 import { DesiredAttempt, managerMessages, workerMessages } from '../../actors/protocol/session.ts'
 import { sessionLimits } from '../../actors/session.ts'
+import { taskEventTypes } from '../../actors/task-context.ts'
+import { nestedStates } from '../../runtime/client/snapshot.ts'
 import { journalLimits } from '../../runtime/host/journal.ts'
 import { doorLimits } from '../../runtime/manager/door.ts'
 import { historyLimits } from '../../runtime/manager/history.ts'
@@ -143,6 +146,40 @@ test.each([
 ])('what a %s holds stands in one list', (_, schema) => {
   const lists = codeIn(page).map((code) => new Set(code.match(/\w+\??/g)))
   expect(lists.some((list) => fieldsOf(schema).every((field) => list.has(field)))).toBe(true)
+})
+
+test('every nested state is named', () => {
+  const nested = Object.values(nestedStates)
+    .flat()
+    .filter((name) => name !== 'Up')
+  expect(codeIn(page)).toEqual(expect.arrayContaining(nested))
+})
+
+test('a health check has all its fields on the page', () => {
+  const told = rows('`TaskSpec` field').find(([name]) => name === '`health`')
+  expect([...fieldsIn(told?.[1] ?? '')]).toEqual(expect.arrayContaining(fieldsOf(HealthCheck)))
+})
+
+test('every event of a task is on the page, and no other', () => {
+  const told = rows('event |').flatMap(([names = '']) => codeIn(names))
+  // Told to its machine after a crash, and never logged.
+  const logged = taskEventTypes.filter((type) => type !== 'Recovered')
+  expect(told.sort()).toEqual(['Created', ...logged].sort())
+})
+
+test('the limits of a spec are on the page', () => {
+  const spec = rows('`TaskSpec` field').join(' ')
+  const { argsMax, argCharsMax, labelsMax, constraintsMax, nameCharsMax, cpusMax } = modelLimits
+  for (const limit of [argsMax, argCharsMax, labelsMax, constraintsMax, nameCharsMax, cpusMax]) {
+    expect(spec).toContain(limit.toLocaleString('en-US'))
+  }
+  expect(modelLimits.envMax).toBe(argsMax)
+  const { startPeriodMs, intervalMs, timeoutMs, retries } = healthDefaults
+  const times = [startPeriodMs, intervalMs].map((value) => value.toLocaleString('en-US')).join(', ')
+  expect(spec).toContain(
+    `default to ${times} (at least ${healthLimits.intervalMsMin}) and ${timeoutMs.toLocaleString('en-US')}`,
+  )
+  expect(spec).toContain(`\`retries\` to ${retries}`)
 })
 
 test('every subprotocol, state and outcome is named', () => {
