@@ -11,6 +11,8 @@ export type Commits = readonly (readonly [revision: number, atMs: number])[]
 export interface Measured {
   /** Processor time that the manager took, as a part of one core. */
   readonly cpu: number
+  /** The same in milliseconds. */
+  readonly cpuMs: number
   readonly commits: Commits
   readonly ended: readonly string[]
 }
@@ -69,8 +71,8 @@ export class Stage {
     const ended = await this.#load.ask<string[]>('run', { transitions, perSecond })
     await this.#quiet()
     const after = this.manager.usage()
-    const cpu = (after.cpuMs - before.cpuMs) / (performance.now() - beganMs)
-    return { cpu, commits: await this.newCommits(), ended }
+    const cpuMs = after.cpuMs - before.cpuMs
+    return { cpuMs, cpu: cpuMs / (performance.now() - beganMs), commits: await this.newCommits(), ended }
   }
 
   /** Nothing more was heard for a while. */
