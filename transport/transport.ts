@@ -109,13 +109,19 @@ export type TransportErrorCode =
   | 'malformed'
   | 'bad-url'
 
+/** What may pass without anybody's doing here. */
+const passing: ReadonlySet<TransportErrorCode> = new Set(['address-in-use', 'unreachable', 'refused', 'timeout'])
+
 /** Why there is no connection, or why a frame was not sent. The message is one sentence with the next step. */
 export class TransportError extends Error {
   override readonly name = 'TransportError'
   /** What to tell cases apart by. */
   readonly code: TransportErrorCode
+  /** Whether the very same again can help: nobody was there, or somebody else has the port. */
+  readonly retryable: boolean
   constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+    this.retryable = passing.has(code)
   }
 }

@@ -76,9 +76,12 @@ export class StorageError extends Error {
   override readonly name = 'StorageError'
   /** What to tell cases apart by. */
   readonly code: StorageErrorCode
+  /** Whether the very same again can help: only where somebody else holds the folder, who may let go of it. */
+  readonly retryable: boolean
   constructor(code: StorageErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
+    this.retryable = code === 'locked'
   }
 }
 

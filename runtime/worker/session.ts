@@ -78,6 +78,8 @@ export class Session {
   #dials = 0
   #outageTold = false
   #closed = false
+  /** Gives up a dial that is under way when this is closed: nothing is left to keep the process alive. */
+  readonly #closing = new AbortController()
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -97,7 +99,8 @@ export class Session {
     this.#dials += 1
     const dial = this.#dials
     const { transport, managerUrl } = this.#options
-    transport.connect(managerUrl, { protocols: subprotocols }).then(
+    const { signal } = this.#closing
+    transport.connect(managerUrl, { protocols: subprotocols, signal }).then(
       (connection) => {
         if (this.#closed || dial !== this.#dials) connection.close(closeCodes.normal, 'not needed any more')
         else this.#connected(connection)
@@ -138,6 +141,7 @@ export class Session {
   /** For good, and at once: nothing is sent any more. */
   close(): void {
     this.#closed = true
+    this.#closing.abort()
     this.hangUp()
   }
 

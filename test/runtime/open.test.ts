@@ -1,5 +1,7 @@
 /** The roots, as far as they decide by what they find on the machine. */
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -45,4 +47,21 @@ test('a worker that has offered docker goes on offering it, as unavailable, unti
   ])
   await client.close()
   await worker.close()
+})
+
+test('a worker that is closed while it dials into silence leaves no dial behind', async () => {
+  const sockets: Socket[] = []
+  const silence = createServer((socket) => sockets.push(socket.resume().on('error', () => {}))).listen(0, '127.0.0.1')
+  await once(silence, 'listening')
+  const { port } = silence.address() as AddressInfo
+  const worker = await openWorker({
+    ...{ manager: `ws://127.0.0.1:${port}`, token: 't', dataDir, storage: 'memory', name: 'w1', labels: {} },
+    ...{ drivers: ['process'], allowMounts: [], logger: silentLogger },
+  })
+  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(0), { timeout: 20_000 })
+  await worker.close()
+  const isOver = () => sockets.every((socket) => socket.readableEnded || socket.destroyed)
+  await vi.waitFor(() => expect(isOver()).toBe(true), { timeout: 20_000 })
+  for (const socket of sockets) socket.destroy()
+  silence.close()
 })

@@ -2,10 +2,31 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { waitFor } from 'xstate'
 import { eventLimits } from '../../runtime/client/event-stream.ts'
-import { connect, openTroupe, type TaskEvent, type Troupe } from '../../runtime/index.ts'
+import {
+  connect,
+  type ErrorCode,
+  errorCodes,
+  openTroupe,
+  StorageError,
+  type StorageErrorCode,
+  type TaskEvent,
+  TransportError,
+  type Troupe,
+  TroupeError,
+} from '../../runtime/index.ts'
 import { ScriptDriver } from './script-driver.ts'
 import { listen, running, soon, spec, take, World } from './troupe-world.ts'
 
+const storageCodes: readonly StorageErrorCode[] = ['locked', 'permission', 'full', 'damaged', 'stale-epoch', 'io']
+const wireCodes = [
+  'address-in-use',
+  'permission',
+  'unreachable',
+  'refused',
+  'timeout',
+  'subprotocol',
+  'bad-url',
+] as const
 let world: World
 
 beforeEach(async () => {
@@ -162,6 +183,23 @@ test('a wrong token is refused, and a wrong address', async () => {
   const transport = world.network.as('stranger')
   await expect(connect(`ws://${listen}`, { token: 'guess', transport })).rejects.toMatchObject({ code: 'Unauthorized' })
   await expect(connect('ws://127.0.0.1:7001', { token: 't', transport })).rejects.toMatchObject({ code: 'Unavailable' })
+})
+
+test('each error says whether the same again can help', () => {
+  const passes = (codes: Record<string, boolean>) => Object.keys(codes).filter((code) => codes[code])
+  const storage = Object.fromEntries(storageCodes.map((code) => [code, new StorageError(code, '').retryable]))
+  const wire = Object.fromEntries(wireCodes.map((code) => [code, new TransportError(code, '').retryable]))
+  const ours = Object.keys(errorCodes).map((code) => new TroupeError(code as ErrorCode, ''))
+  expect(passes(storage)).toEqual(['locked'])
+  expect(passes(wire)).toEqual(['address-in-use', 'unreachable', 'refused', 'timeout'])
+  expect(ours.filter(({ retryable }) => retryable).map(({ code }) => code)).toEqual([
+    ...['Overloaded', 'Unavailable', 'StorageFailed', 'OutcomeUnknown'],
+  ])
+})
+
+test('a port that is taken says that the same again can help', async () => {
+  const taken = openTroupe({ storage: 'memory', drivers: [], listen, transport: world.network.as('another') })
+  await expect(taken).rejects.toMatchObject({ name: 'TransportError', code: 'address-in-use', retryable: true })
 })
 
 test('what cannot be opened says what to do', async () => {
