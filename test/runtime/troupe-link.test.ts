@@ -10,6 +10,7 @@ import {
   StorageError,
   type StorageErrorCode,
   type TaskEvent,
+  type Transport,
   TransportError,
   type Troupe,
   TroupeError,
@@ -106,6 +107,36 @@ describe('a lost connection', () => {
     expect(told.map(({ to }) => to)).toEqual([...steps, ...steps, ...steps])
     stream.close()
     await reading
+  })
+
+  test('is dialled for as long as it takes, and each outage and each return is said once', async () => {
+    const said: string[] = []
+    const logger = {
+      ...{ debug: () => {}, error: () => {} },
+      info: (message: string) => said.push(message),
+      warn: (message: string) => said.push(message),
+    }
+    let dials = 0
+    const network = world.network.as('logged')
+    const transport: Pick<Transport, 'connect'> = {
+      connect: (url, options) => {
+        dials += 1
+        return network.connect(url, options)
+      },
+    }
+    const troupe = await connect(`ws://${listen}`, { token: 'secret', transport, logger })
+    for (let outage = 1; outage <= 2; outage += 1) {
+      const before = dials
+      await world.near.close()
+      await expect.poll(() => dials, { timeout: 20_000 }).toBeGreaterThan(before + 3)
+      await world.open()
+      await expect.poll(() => troupe.metrics().reconnects, { timeout: 20_000 }).toBe(outage)
+      expect(said.filter((line) => line.includes('was lost'))).toHaveLength(outage)
+      expect(said.filter((line) => line.startsWith('connected again'))).toHaveLength(outage)
+    }
+    expect(said).toHaveLength(4)
+    await troupe.close()
+    expect(said).toHaveLength(4)
   })
 
   test('leaves what was not answered to be asked again by its id, or says that it is not known', async () => {
