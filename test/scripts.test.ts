@@ -22,6 +22,7 @@ beforeAll(() => {
     'tsconfig.json',
     'tsconfig.build.json',
     'actors',
+    'inspector',
   ]) {
     cpSync(join(here, name), join(checkout, name), { recursive: true })
   }

@@ -38,6 +38,8 @@ export class Ledger implements EngineObserver {
   readonly stopsSent = new Set<string>()
   /** Nodes that were asked to be drained, by name. */
   readonly drained = new Set<string>()
+  /** Nodes that a client asked to have forgotten: one of that name may be another than before. */
+  readonly forgotten = new Set<string>()
   readonly told: Told[] = []
   /** By client and task: every event it was told, in order. */
   readonly events = new Map<string, TaskEvent[]>()
