@@ -10,6 +10,7 @@ export type {
   TaskState,
   TaskView,
 } from '../actors/model.ts'
+export type { Access } from '../actors/protocol/access.ts'
 export type { TaskFilter } from '../actors/protocol/client.ts'
 export { type ErrorCode, errorCodes, TroupeError } from '../actors/protocol/errors.ts'
 export { roundRobin } from '../actors/schedulers/round-robin.ts'

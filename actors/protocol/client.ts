@@ -174,6 +174,8 @@ export const clientReplies = {
     clusterId: Type.String(),
     logId: Type.String(),
     epoch: Type.Integer({ minimum: 0 }),
+    /** What the token allows; a manager of before says nothing, and knows only tokens for everything. */
+    access: Type.Optional(Type.Enum(['everything', 'view'])),
   }),
   /** The one shape of a failure. `req` is absent when it is the connection's own. */
   Error: Type.Object({

@@ -13,6 +13,8 @@ export const errorCodes = {
   Conflict: { retryable: false },
   /** Wrong or missing token, foreign origin. */
   Unauthorized: { retryable: false },
+  /** The token may only look, and this would change something. */
+  Forbidden: { retryable: false },
   /** A limit with a name was reached; nothing was done. */
   Overloaded: { retryable: true },
   /** What it needs is out of reach just now: a node that is down, a manager that is stopping. */

@@ -41,6 +41,7 @@ export class Failure extends Error {
 
 const unreachable = new Set([
   'Unauthorized',
+  'Forbidden',
   'Overloaded',
   'Unavailable',
   'StorageFailed',

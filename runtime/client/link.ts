@@ -40,6 +40,7 @@ export class Link {
   readonly #options: LinkOptions
   readonly #closing = new AbortController()
   #current: Promise<Client>
+  #newest: Client
 
   /** Use `openLink`. */
   constructor(options: LinkOptions, first: Client) {
@@ -47,7 +48,13 @@ export class Link {
     this.random = options.random
     this.#options = options
     this.#current = Promise.resolve(first)
+    this.#newest = first
     this.#guard(first)
+  }
+
+  /** What the manager of the newest connection said first, also while there is none. */
+  get welcome(): Client['welcome'] {
+    return this.#newest.welcome
   }
 
   /** The live connection, or the next one. Rejects once it was given up or closed: `Unavailable`, `Unauthorized`, … */
@@ -87,6 +94,7 @@ export class Link {
   }
 
   #guard(client: Client): void {
+    this.#newest = client
     const stopProbing = this.#probe(client)
     void client.closed.then(({ reason, code }) => {
       stopProbing()

@@ -1,5 +1,6 @@
 /** The `Troupe` that speaks to a manager over a link: another machine's, or one in this process. */
 import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
+import type { Access } from '../../actors/protocol/access.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
 import { type Asked, Asking, type CallOptions } from './asking.ts'
@@ -53,6 +54,11 @@ export class RemoteTroupe implements Troupe, TaskHome {
     this.#onClose = onClose
     this.#asking = new Asking(link, counters)
     this.feed = new TaskFeed(link, counters)
+  }
+
+  get access(): Access {
+    // A manager from before there was a choice has only tokens for everything.
+    return this.#link.welcome.access ?? 'everything'
   }
 
   async run(spec: TaskSpec, { id, ...options }: RunOptions = {}): Promise<TaskRef> {

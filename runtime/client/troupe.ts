@@ -1,5 +1,6 @@
 /** What people build on: the same interface for a Troupe in this process (`openTroupe`) and one elsewhere (`connect`). */
 import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
+import type { Access } from '../../actors/protocol/access.ts'
 import type { ClientReplies, TaskFilter } from '../../actors/protocol/client.ts'
 import type { CallOptions } from './asking.ts'
 import type { Counters } from './counters.ts'
@@ -64,6 +65,11 @@ export type Metrics = Readonly<Counters>
  * for as long as the Troupe is open; calls ask again by the ids they chose until their `timeoutMs`.
  */
 export interface Troupe extends AsyncDisposable {
+  /**
+   * What the token of the newest connection allows: `view` = only what changes nothing, and all else rejects with
+   * `Forbidden`. Undefined until the first connection.
+   */
+  readonly access: Access | undefined
   /**
    * Runs a task; resolves once it is accepted and on disk, with its first state. Rejects with `Invalid` (what is wrong
    * with the spec), `Conflict` (the id belongs to another spec), `Overloaded`, `StorageFailed`, or `OutcomeUnknown`:

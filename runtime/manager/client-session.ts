@@ -2,6 +2,7 @@
  * One client's connection: requests in, replies and streams out. Every request gets its reply or one `Error`; what it
  * opened is closed with it.
  */
+import { type Access, mayAsk } from '../../actors/protocol/access.ts'
 import {
   type ClientMessage,
   type ClientMessages,
@@ -57,6 +58,7 @@ export const clientSessionLimits = {
 export class ClientSession {
   readonly #parts: ClientParts
   readonly #door: Door
+  readonly #access: Access
   readonly #channel: Channel<ClientReply>
   /** Through which its subscriptions tell. */
   readonly #outlet: Outlet
@@ -71,9 +73,10 @@ export class ClientSession {
 
   readonly #reader: Reader
 
-  constructor(connection: Connection, door: Door, parts: ClientParts) {
+  constructor(connection: Connection, door: Door, access: Access, parts: ClientParts) {
     this.#parts = parts
     this.#door = door
+    this.#access = access
     this.#channel = new Channel({
       connection,
       epoch: () => undefined,
@@ -129,6 +132,12 @@ export class ClientSession {
       if (stream === undefined) return
       stream.owedBytes += message.bytes
       if (!this.#channel.held) this.#payCredit()
+    } else if (!mayAsk(this.#access, message.type)) {
+      const next = `take the token in the manager's <data-dir>/token`
+      this.#fail(
+        message.req,
+        new TroupeError('Forbidden', `this token may only look, and not ${message.type}; ${next}`),
+      )
     } else if (this.#onDrained !== undefined) {
       this.#fail(message.req, new TroupeError('Unavailable', 'the manager is stopping; ask the next one'))
     } else {

@@ -2,6 +2,7 @@
  * The manager's door: one address for workers and clients. The first message says who comes; without a right token, or
  * with anything that breaks the protocol, the connection ends with a code that says so.
  */
+import type { Access } from '../../actors/protocol/access.ts'
 import { clientMessages } from '../../actors/protocol/client.ts'
 import { closeCodes } from '../../actors/protocol/errors.ts'
 import { type Subprotocol, subprotocols } from '../../actors/protocol/frame.ts'
@@ -23,6 +24,8 @@ export const doorLimits = {
 export interface DoorOptions {
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
   readonly token: string
+  /** Lets clients in that may only look. Default: there is no such token. */
+  readonly viewToken: string | undefined
   /** Origins of pages that may dial in, beside the address itself; as browsers write them. */
   readonly allowOrigins?: readonly string[]
   readonly version: string
@@ -37,12 +40,12 @@ export interface DoorOptions {
 const firstMessages = createDoor({ WorkerHello: workerMessages.WorkerHello, ...clientMessages })
 const requests = createDoor(clientMessages)
 
-/** The token of a frame that begins with a Hello, '' if it has none; undefined for any other frame. */
-function tokenOf(frame: unknown): string | undefined {
+/** Who comes with a frame that begins with a Hello, and the token, '' if it has none; undefined for any other frame. */
+function helloOf(frame: unknown): { readonly isWorker: boolean; readonly token: string } | undefined {
   const first: unknown = (frame as { m?: readonly unknown[] } | null)?.m?.[0]
   const { type, token } = (first ?? {}) as { type?: unknown; token?: unknown }
   if (type !== 'WorkerHello' && type !== 'ClientHello') return undefined
-  return typeof token === 'string' ? token : ''
+  return { isWorker: type === 'WorkerHello', token: typeof token === 'string' ? token : '' }
 }
 
 export class ManagerDoor {
@@ -128,8 +131,11 @@ export class ManagerDoor {
     connection.onFrame = (frame) => {
       cancel()
       // Before anything else is looked at: strangers learn nothing of the schemas, and cost little.
-      if (!isSecret(this.#options.token, tokenOf(frame) ?? this.#options.token)) {
-        channel.close(closeCodes.unauthorized, `the token is missing or wrong; it is in the manager's <data-dir>/token`)
+      const hello = helloOf(frame)
+      const access = hello === undefined ? undefined : this.#accessOf(hello.token)
+      if (hello !== undefined && (access === undefined || (hello.isWorker && access !== 'everything'))) {
+        const what = access === undefined ? 'the token is missing or wrong; it is' : 'a worker needs the token that is'
+        channel.close(closeCodes.unauthorized, `${what} in the manager's <data-dir>/token`)
         return
       }
       if (this.#closing) {
@@ -138,16 +144,23 @@ export class ManagerDoor {
       }
       const [first, ...rest] = channel.read(frame, firstMessages, false) ?? []
       if (first === undefined) return
-      if (first.type !== 'WorkerHello' && first.type !== 'ClientHello') {
+      if (access === undefined || (first.type !== 'WorkerHello' && first.type !== 'ClientHello')) {
         channel.close(closeCodes.protocol, 'the first message is a ClientHello or a WorkerHello')
       } else if (first.type === 'WorkerHello') {
         this.#count(connection, () =>
           this.#options.workers.accept(connection, first as unknown as WorkerMessages['WorkerHello']),
         )
       } else {
-        this.#acceptClient(connection, rest)
+        this.#acceptClient(connection, access, rest)
       }
     }
+  }
+
+  /** What a token allows; undefined if it is none of ours. Both are compared, whichever it is. */
+  #accessOf(given: string): Access | undefined {
+    const { token, viewToken } = this.#options
+    const mayView = viewToken !== undefined && isSecret(viewToken, given)
+    return isSecret(token, given) ? 'everything' : mayView ? 'view' : undefined
   }
 
   /** Whoever takes the connection over sets its handlers; the count still goes down when it ends. */
@@ -160,17 +173,17 @@ export class ManagerDoor {
     }
   }
 
-  #acceptClient(connection: Connection, rest: readonly { type: string }[]): void {
+  #acceptClient(connection: Connection, access: Access, rest: readonly { type: string }[]): void {
     const { clientParts, identity, version } = this.#options
     this.#count(connection, () => {
-      const session = new ClientSession(connection, requests, clientParts)
+      const session = new ClientSession(connection, requests, access, clientParts)
       this.#clients.add(session)
       const { onClose } = connection
       connection.onClose = (code, reason) => {
         this.#clients.delete(session)
         onClose(code, reason)
       }
-      session.welcome({ type: 'ClientWelcome', version, ...identity })
+      session.welcome({ type: 'ClientWelcome', version, ...identity, access })
       if (rest.length > 0) session.take({ m: rest })
     })
   }

@@ -48,6 +48,8 @@ export interface ManagerHostOptions {
   /** Every way in, each with the address to listen on. */
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
   readonly token: string
+  /** Lets clients in that may only look. Default: there is no such token. */
+  readonly viewToken?: string
   /** Origins of pages that may dial in, as browsers write them. Default: only pages of its own address. */
   readonly allowOrigins?: readonly string[]
   readonly version: string
@@ -212,8 +214,7 @@ export class ManagerHost {
     const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
-      ...{ transports: this.#options.transports, token: this.#options.token, version: this.#options.version },
-      allowOrigins: this.#options.allowOrigins ?? [],
+      ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
       clientParts: { logId, journal, tasks, nodes, drains, backups, outputs, streams, desk, logger },
       workers,
@@ -222,6 +223,12 @@ export class ManagerHost {
     })
     const others = { workers, backups, door, setAside }
     return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, outputs, ...others }
+  }
+
+  /** Where the door is, and who may pass. */
+  #waysIn() {
+    const { transports, token, viewToken, allowOrigins = [], version } = this.#options
+    return { transports, token, viewToken, allowOrigins, version }
   }
 
   /** A reader of output that begins to wait after the last news of its task would wait for ever. */

@@ -22,6 +22,8 @@ import { ScriptedWorker, token, url, type WorkerTraits } from './manager-worker.
 export { token } from './manager-worker.ts'
 
 const listen = '127.0.0.1:4747'
+/** Of clients that may only look. */
+export const viewToken = 'a-token-for-onlookers'
 export const heartbeatMs = 1_000
 
 /** A task that any worker of these tests can take. */
@@ -119,6 +121,7 @@ export class Rig {
       storage: disk.handle(() => life.alive),
       transports: [{ transport, listen }],
       token,
+      viewToken,
       version: 'test',
       clock,
       random: this.random,
