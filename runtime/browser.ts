@@ -25,6 +25,8 @@ export type {
 export type { Access } from '../actors/protocol/access.ts'
 export type { TaskFilter } from '../actors/protocol/client.ts'
 export { type ErrorCode, errorCodes, TroupeError } from '../actors/protocol/errors.ts'
+export type { ActorStep, ActorView, MachineName } from '../actors/protocol/inspection.ts'
+export type { ActorNews, ActorStream, ActorsOptions } from './client/actor-stream.ts'
 export type { CallOptions } from './client/asking.ts'
 export type { EventStream, EventsOptions } from './client/event-stream.ts'
 export type { LogLine, LogsOptions } from './client/log-lines.ts'
@@ -53,6 +55,10 @@ export interface BrowserConnectOptions {
   readonly requestMs?: number
   /** Gives connecting up: `connect` rejects with its reason. Once connected it means nothing any more; `close` ends it. */
   readonly signal?: AbortSignal
+  /** The connection was lost and is dialled again; what is known may be old now. `why` is one sentence. */
+  readonly onLost?: (why: string) => void
+  /** It stands again; subscriptions go on by themselves. */
+  readonly onBack?: () => void
   /** Default: says nothing. */
   readonly logger?: Logger
 }

@@ -24,6 +24,10 @@ export interface ConnectOptions {
   readonly clock?: Clock
   /** Default: the machine's. */
   readonly random?: Random
+  /** The connection was lost and is dialled again; what is known may be old now. `why` is one sentence. */
+  readonly onLost?: (why: string) => void
+  /** It stands again; subscriptions go on by themselves. */
+  readonly onBack?: () => void
   /** Default: says nothing. */
   readonly logger?: Logger
 }

@@ -20,6 +20,10 @@ export interface TroupeConnection {
   readonly requestMs?: number
   /** Gives the first connection up. Once connected it means nothing any more. */
   readonly signal?: AbortSignal
+  /** The connection was lost and is dialled again; `why` is one sentence. */
+  readonly onLost?: (why: string) => void
+  /** It stands again. */
+  readonly onBack?: () => void
   /** What is to be closed after the connection. */
   readonly onClose?: () => Promise<void>
 }
@@ -29,7 +33,7 @@ export interface TroupeConnection {
  * until the Troupe is closed.
  */
 export async function connectTroupe(options: TroupeConnection): Promise<RemoteTroupe> {
-  const { logger = silentLogger, onClose, signal: first, ...dial } = options
+  const { logger = silentLogger, onClose, onLost, onBack, signal: first, ...dial } = options
   const counters = createCounters()
   const link = await openLink({
     connect: (closing) => {
@@ -39,10 +43,14 @@ export async function connectTroupe(options: TroupeConnection): Promise<RemoteTr
     clock: options.clock,
     random: options.random,
     giveUpMs: Number.POSITIVE_INFINITY,
-    onLost: (why) => logger.warn(`the connection to the manager at ${options.url} was lost: ${why}`),
+    onLost: (why) => {
+      logger.warn(`the connection to the manager at ${options.url} was lost: ${why}`)
+      onLost?.(why)
+    },
     onBack: () => {
       counters.reconnects += 1
       logger.info(`connected again to the manager at ${options.url}`)
+      onBack?.()
     },
   })
   return new RemoteTroupe({ link, counters, logger, ...(onClose === undefined ? {} : { onClose }) })

@@ -89,8 +89,9 @@ const matrix: Readonly<Record<Exclude<Layer, 'free'>, LayerRules>> = {
   inspector: {
     values: ['client', 'actors', 'chart'],
     types: [],
-    packages: ['preact', 'elkjs', 'uplot'],
-    advice: 'inspector/ is a web page: it may import runtime/client/, values of actors/ and nothing of Node',
+    packages: ['preact', '@preact/signals', 'uplot', 'xstate'],
+    advice:
+      'inspector/ is a web page: it may import runtime/browser.ts, runtime/client/, actors/, the charts, and nothing of Node',
   },
 }
 
@@ -123,6 +124,7 @@ const rootFiles = [
   'runtime/open.ts',
   'runtime/open-troupe.ts',
   'runtime/hosts.ts',
+  'runtime/inspector-files.ts',
   'runtime/connect.ts',
   'runtime/browser.ts',
   'runtime/conformance.ts',
@@ -203,6 +205,8 @@ function mayUseFile(path: string, layer: Exclude<Layer, 'free'>, target: string,
     return familyOf(path) === familyOf(target) || isShared(path, target)
   if (layer === targetLayer) return layer !== 'port' || fact.typeOnly
   if (pureTransport.includes(target) && layer !== 'actors' && layer !== 'port') return true
+  // The page is an application of the browser's root, as any other page would be.
+  if (layer === 'inspector' && target === 'runtime/browser.ts') return true
   const { values, types } = matrix[layer]
   return values.includes(targetLayer) || (fact.typeOnly && types.includes(targetLayer))
 }
