@@ -28,8 +28,9 @@ export function buildRepair(cli: Cli): Command {
 async function repairTo(cli: Cli, from: string, to: string): Promise<RepairReport> {
   const inTheWay = await readdir(to).catch(() => [])
   if (inTheWay.length > 0) throw new UsageError(`${to} is not empty; name a new folder with --to`)
-  // Beside it, so that nothing half made is ever taken for a store.
-  const [workDir, unfinished] = [`${to}.work`, `${to}.unfinished`]
+  // Beside it, so that nothing half made is ever taken for a store; by names that nobody else would give to a folder, for
+  // what a repair that was killed has left is deleted here.
+  const [workDir, unfinished] = [`${to}.troupe-repair.work`, `${to}.troupe-repair.unfinished`]
   for (const left of [workDir, unfinished]) await rm(left, { recursive: true, force: true })
   const [{ openRocksdbStorage }, { Salvage }] = await Promise.all([
     import('../storage/rocksdb.ts'),
