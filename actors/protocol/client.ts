@@ -18,7 +18,10 @@ import {
   TaskView,
   taskStates,
 } from '../model.ts'
+import { ActorStep, ActorView } from './inspection.ts'
 import { OutputChunk } from './session.ts'
+
+export { ActorStep, ActorView }
 
 const Req = Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 })
 const Revision = Type.Integer({ minimum: 0 })
@@ -80,7 +83,7 @@ export const TaskFilter = Type.Object(
 )
 export type TaskFilter = Static<typeof TaskFilter>
 
-export const topics = ['tasks', 'events', 'nodes', 'logs'] as const
+export const topics = ['tasks', 'events', 'nodes', 'actors', 'logs'] as const
 /** Set on all messages but the last that tell of one revision: the subscriber's position moves with the last. */
 const More = Type.Optional(Type.Boolean())
 
@@ -236,6 +239,7 @@ export const clientReplies = {
     tasks: Type.Optional(Type.Array(TaskView)),
     events: Type.Optional(Type.Array(TaskEvent)),
     nodes: Type.Optional(Type.Array(NodeView)),
+    actors: Type.Optional(Type.Array(ActorView)),
   }),
   /** What one commit did to one task or node; revisions never fall within a subscription, and repeat only after `more`. */
   Delta: Type.Object({
@@ -265,6 +269,16 @@ export const clientReplies = {
     taskId: TaskId,
     attempt: Type.Integer({ minimum: 1 }),
     text: Type.String(),
+  }),
+  /**
+   * What actors did: to subscribers of the topic `actors`, live only, without revisions. `missed`: so many steps before
+   * these were left out; the newest of each actor is never among them.
+   */
+  Steps: Type.Object({
+    type: Type.Literal('Steps'),
+    req: Req,
+    steps: Type.Array(ActorStep),
+    missed: Type.Optional(Type.Integer({ minimum: 1 })),
   }),
   /** It cannot go on from where the subscriber stands; a fresh Snapshot follows. */
   Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),

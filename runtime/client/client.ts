@@ -54,8 +54,8 @@ export interface Query {
 }
 
 export interface SubscribeOptions {
-  /** `tasks`: the newest state of each. `events`: every transition. `nodes`: the newest state of each node. */
-  readonly topic: 'tasks' | 'events' | 'nodes'
+  /** `tasks`: the newest state of each. `events`: every transition. `nodes`: the newest state of each node. `actors`: all machines. */
+  readonly topic: 'tasks' | 'events' | 'nodes' | 'actors'
   /** Only this task. */
   readonly taskId?: string
   /** Only tasks that fit all of this; of topic `nodes` only `nodes` may be in it. Default: everything. */
@@ -333,6 +333,7 @@ export class Client {
       case 'Mark':
       case 'Reset':
       case 'Progress':
+      case 'Steps':
         this.#subscriptions.get(reply.req)?.take(reply, this.welcome.logId)
         return
       case 'Output':

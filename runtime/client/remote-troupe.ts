@@ -3,6 +3,7 @@ import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { Access } from '../../actors/protocol/access.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Logger } from '../logger.ts'
+import { ActorReader, type ActorStream, type ActorsOptions } from './actor-stream.ts'
 import { type Asked, Asking, type CallOptions } from './asking.ts'
 import type { Client } from './client.ts'
 import type { Counters } from './counters.ts'
@@ -43,7 +44,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
   readonly #counters: Counters
   readonly #asking: Asking
   readonly #onClose: () => Promise<void>
-  readonly #streams = new Set<EventReader | ChangeReader>()
+  readonly #streams = new Set<EventReader | ChangeReader | ActorReader>()
   #ended: TroupeError | undefined
   #closing: Promise<void> | undefined
 
@@ -99,6 +100,11 @@ export class RemoteTroupe implements Troupe, TaskHome {
   watch(options: WatchOptions = {}): TaskChanges {
     const onClosed = (closed: ChangeReader) => void this.#streams.delete(closed)
     return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
+  }
+
+  actors(options: ActorsOptions = {}): ActorStream {
+    const onClosed = (closed: ActorReader) => void this.#streams.delete(closed)
+    return this.#keep(new ActorReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
   }
 
   async stop(id: string, options: StopOptions = {}): Promise<Stopped> {
@@ -251,7 +257,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
   }
 
   /** It ends with this Troupe, unless it has ended before. */
-  #keep<R extends EventReader | ChangeReader>(reader: R): R {
+  #keep<R extends EventReader | ChangeReader | ActorReader>(reader: R): R {
     if (!reader.isClosed) this.#streams.add(reader)
     if (this.#ended) reader.fail(this.#ended)
     return reader

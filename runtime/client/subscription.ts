@@ -21,12 +21,15 @@ export interface SubscriptionHandlers {
   onReset?(reason: string): void
   /** How far a start is, for people; only of the topic `events`, and only while it happens. */
   onProgress?(text: string): void
+  /** What actors did; only of the topic `actors`. */
+  onSteps?(steps: ClientReplies['Steps']): void
   /** It was refused, or the connection is gone. Called at most once, and never after `close()`. */
   onEnd?(error: TroupeError): void
 }
 
 /** What a manager says to a subscription. */
-export type SubscriptionMessage = ClientReplies['Snapshot' | 'Delta' | 'Removed' | 'Mark' | 'Reset' | 'Progress']
+export type SubscriptionMessage = ClientReplies[Told]
+type Told = 'Snapshot' | 'Delta' | 'Removed' | 'Mark' | 'Reset' | 'Progress' | 'Steps'
 
 export class Subscription {
   readonly #handlers: SubscriptionHandlers
@@ -56,6 +59,8 @@ export class Subscription {
       this.#handlers.onReset?.(message.reason)
     } else if (message.type === 'Progress') {
       this.#handlers.onProgress?.(message.text)
+    } else if (message.type === 'Steps') {
+      this.#handlers.onSteps?.(message)
     } else if (message.type === 'Mark') {
       this.#position = { logId, revision: message.revision }
       this.#handlers.onMark?.(message)

@@ -2,6 +2,7 @@
 import type { NodeView, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { Access } from '../../actors/protocol/access.ts'
 import type { ClientReplies, TaskFilter } from '../../actors/protocol/client.ts'
+import type { ActorStream, ActorsOptions } from './actor-stream.ts'
 import type { CallOptions } from './asking.ts'
 import type { Counters } from './counters.ts'
 import type { EventStream, EventsOptions } from './event-stream.ts'
@@ -87,6 +88,11 @@ export interface Troupe extends AsyncDisposable {
    * as it changes. Over a lost connection it goes on where it was.
    */
   watch(options?: WatchOptions): TaskChanges
+  /**
+   * The state machines of the cluster, live: how they stand, then each step that they take. Begins anew after a lost
+   * connection, and says so. Throws from the iteration: `NotFound`, `Ambiguous` (of an id), `Invalid`, `Overloaded`.
+   */
+  actors(options?: ActorsOptions): ActorStream
   /** Asks a task to end, by its whole id; see `TaskRef.stop`. Rejects with `NotFound`. */
   stop(id: string, options?: StopOptions): Promise<Stopped>
   /** Runs a final task again as a new one, by its whole id. Rejects with `NotFound`, and `Conflict` while it lives. */

@@ -93,6 +93,7 @@ export class Desk {
 
   /** Throws `NotFound`, `Ambiguous`, `Invalid`. Topic `logs` is not for here. */
   async open(request: Subscribe, opening: Opening): Promise<void> {
+    if (request.topic === 'actors') throw new TroupeError('Unavailable', 'this manager does not show its actors yet')
     if (request.topic === 'nodes') await this.#openNodes(request, opening)
     else await this.#openTasks(request, opening)
   }
