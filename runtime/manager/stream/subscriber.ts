@@ -140,7 +140,8 @@ export abstract class Subscriber implements Teller {
     this.#closed = true
     this.#live = false
     this.options.outlet.forget(this)
-    void this.#past?.return()
+    // That a page of the past could not be let go of concerns nobody any more: whoever it was for is gone.
+    this.#past?.return().catch(() => {})
   }
 
   /** A snapshot has told everything up to this revision. */
