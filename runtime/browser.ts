@@ -13,39 +13,7 @@ import type { Clock } from './clock.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import type { Random } from './random.ts'
 
-export type {
-  NodeView,
-  PlacementDecision,
-  Resources,
-  TaskEvent,
-  TaskSpec,
-  TaskState,
-  TaskView,
-} from '../actors/model.ts'
-export type { Access } from '../actors/protocol/access.ts'
-export type { TaskFilter } from '../actors/protocol/client.ts'
-export { type ErrorCode, errorCodes, TroupeError } from '../actors/protocol/errors.ts'
-export type { ActorStep, ActorView, MachineName } from '../actors/protocol/inspection.ts'
-export type { ActorNews, ActorStream, ActorsOptions } from './client/actor-stream.ts'
-export type { CallOptions } from './client/asking.ts'
-export type { EventStream, EventsOptions } from './client/event-stream.ts'
-export type { LogLine, LogsOptions } from './client/log-lines.ts'
-export type { TaskOutput, TaskRefEvent, TaskSnapshot, TaskStateTest, TaskStateValue } from './client/snapshot.ts'
-export type { LogPosition } from './client/subscription.ts'
-export type { TaskChange, TaskChanges, WatchOptions } from './client/task-changes.ts'
-export type { RerunOptions, StopOptions, Stopped, TaskEmitted, TaskRef } from './client/task-ref.ts'
-export type { StreamOptions } from './client/time-limit.ts'
-export type {
-  BackupMade,
-  DrainOptions,
-  Explanation,
-  ListOptions,
-  Metrics,
-  RunOptions,
-  TaskPage,
-  Troupe,
-} from './client/troupe.ts'
-export type { Logger } from './logger.ts'
+export * from './client/api.ts'
 
 /** How a page speaks to a manager. */
 export interface BrowserConnectOptions {

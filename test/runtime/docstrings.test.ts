@@ -37,6 +37,9 @@ const nameOf = (declaration: Loose): string | undefined => {
 function exportsOf(file: string): Map<string, string> {
   const found = new Map<string, string>()
   for (const statement of read(file).body) {
+    if (statement.type === 'ExportAllDeclaration') {
+      for (const [name, from] of exportsOf(resolve(dirname(file), statement.source.value))) found.set(name, from)
+    }
     if (statement.type !== 'ExportNamedDeclaration') continue
     const { source, specifiers, declaration } = statement
     const name = declaration ? nameOf(declaration as unknown as Loose) : undefined
