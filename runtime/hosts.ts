@@ -10,6 +10,8 @@ import type { Driver } from './drivers/driver.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
 import type { WorkerMetrics } from './host/metrics.ts'
+import { createPages } from './http/pages.ts'
+import { loadInspector } from './inspector-files.ts'
 import type { Logger } from './logger.ts'
 import { ManagerHost, type ManagerHostOptions } from './manager/manager.ts'
 import type { OpenedWorker, StorageKind } from './options.ts'
@@ -53,9 +55,11 @@ export interface StartedManager {
 }
 
 /** The store is the manager's from now on: it is closed with it, and if it cannot start. */
-export async function startManager(parts: Omit<ManagerHostOptions, 'version' | 'onFailure'>): Promise<StartedManager> {
+export async function startManager(
+  parts: Omit<ManagerHostOptions, 'version' | 'serve' | 'onFailure'>,
+): Promise<StartedManager> {
   const { failed, fail } = failure()
-  const host = new ManagerHost({ ...parts, version, onFailure: fail })
+  const host = new ManagerHost({ ...parts, version, serve: createPages(loadInspector), onFailure: fail })
   try {
     await host.start()
   } catch (error) {

@@ -33,7 +33,7 @@ import type { StorageKind } from './options.ts'
 import type { Random } from './random.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
-import { loadToken } from './token.ts'
+import { loadToken, loadViewToken } from './token.ts'
 
 /** Opens a store of the application's own for one of the two hosts; it is closed with the Troupe. */
 export type OpenStorage = (host: 'manager' | 'worker') => Storage | Promise<Storage>
@@ -96,6 +96,8 @@ export interface OpenedTroupe extends Troupe {
   readonly address: string | undefined
   /** What they must show. */
   readonly token: string
+  /** What clients may show that are only to look; in `<dataDir>/view-token`, if there is a folder. */
+  readonly viewToken: string
   /** What it has counted so far, its manager and its worker included. Each look costs as much as there are live tasks. */
   metrics(): OpenedMetrics
 }
@@ -105,6 +107,7 @@ type Plain = Omit<TroupeOptions, 'scheduler'>
 
 interface Chosen extends Required<Pick<TroupeOptions, 'clock' | 'random' | 'logger'>> {
   readonly token: string
+  readonly viewToken: string
   readonly openStorage: OpenStorage
   readonly network: MemoryTransport
 }
@@ -134,7 +137,7 @@ export async function openTroupe<SchedulerState = unknown>(
       opened.push(worker)
       await Promise.race([worker.connected, worker.failed, manager.failed])
     }
-    const { clock, random, logger, token, network } = chosen
+    const { clock, random, logger, token, viewToken, network } = chosen
     const transport = network.as('application')
     const troupe = await connectTroupe({
       ...{ transport, url: `ws://${innerAddress}`, token, clock, random, logger, onClose: closeAll },
@@ -143,7 +146,7 @@ export async function openTroupe<SchedulerState = unknown>(
     const address = options.listen === undefined ? undefined : manager.host.addresses[1]
     const client = troupe.metrics.bind(troupe)
     const metrics = () => ({ ...client(), manager: manager.host.metrics(), worker: worker?.metrics() })
-    return Object.assign(troupe, { address, token, metrics })
+    return Object.assign(troupe, { address, token, viewToken, metrics })
   } catch (error) {
     await closeAll().catch(() => undefined)
     throw error
@@ -177,6 +180,7 @@ async function choose(options: Plain): Promise<Chosen> {
   return {
     ...{ clock, random, logger },
     token: options.token ?? (dataDir === undefined ? random.id(32) : await loadToken(dataDir, random)),
+    viewToken: dataDir === undefined ? random.id(32) : await loadViewToken(dataDir, random),
     openStorage:
       typeof storage === 'function'
         ? storage
@@ -191,7 +195,7 @@ const folderOf = (dataDir: string, host: 'manager' | 'worker'): string =>
 
 async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promise<StartedManager> {
   const { listen, newTerm = false, storage = 'rocksdb', scheduler } = options
-  const { network, token, clock, random, logger } = chosen
+  const { network, token, viewToken, clock, random, logger } = chosen
   const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock })
   return startManager({
     storage: await chosen.openStorage('manager'),
@@ -202,7 +206,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
     allowOrigins: checkOrigins({ allowOrigins: options.allowOrigins ?? [] }),
     // Whatever it remembers is its own affair: it is only handed back to it.
     scheduler: (scheduler === undefined ? roundRobin : ownScheduler(scheduler, logger)) as Scheduler<never>,
-    ...{ token, clock, random, logger, newTerm },
+    ...{ token, viewToken, clock, random, logger, newTerm },
     ...(storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
 }

@@ -18,10 +18,11 @@ import {
   startManager,
   startWorker,
 } from './hosts.ts'
+import { inspectorUrl } from './inspector-files.ts'
 import { parseOrigin } from './manager/admission.ts'
 import type { ManagerOptions, OpenedManager, OpenedUp, OpenedWorker, UpOptions, WorkerOptions } from './options.ts'
 import { systemClock, systemRandom } from './system.ts'
-import { loadToken, tokenFileOf } from './token.ts'
+import { loadToken, loadViewToken, tokenFileOf } from './token.ts'
 
 const isLoopback = (listen: string): boolean => /^(127\.|localhost:|\[::1\]:)/.test(listen)
 
@@ -54,10 +55,12 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     throw new TroupeError('Invalid', `there is no scheduler "${scheduler}"; this version has round-robin`)
   }
   const token = options.token ?? (await loadToken(dataDir, systemRandom))
+  const viewToken = await loadViewToken(dataDir, systemRandom)
   const { host, failed } = await startManager({
     storage: await openStorage(options.storage, join(dataDir, 'manager'), logger),
     transports: [{ transport: createWebsocketTransport({ limits, logger }), listen }, ...more.transports],
     token,
+    viewToken,
     allowOrigins,
     clock: systemClock,
     random: systemRandom,
@@ -65,8 +68,9 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     newTerm: options.newTerm ?? false,
     ...(options.storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
-  const tokenFile = tokenFileOf(dataDir)
-  return { address: host.addresses[0] as string, tokenFile, token, close: () => host.stop(), failed }
+  const address = host.addresses[0] as string
+  const inspector = inspectorUrl(address, token)
+  return { address, tokenFile: tokenFileOf(dataDir), inspector, token, close: () => host.stop(), failed }
 }
 
 /** A manager alone; its workers and clients dial in. Rejects with TroupeError `Invalid`, StorageError or TransportError. */

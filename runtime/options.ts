@@ -61,6 +61,8 @@ export interface OpenedManager {
   readonly address: string
   /** The file that holds what clients and workers must show. */
   readonly tokenFile: string
+  /** Where a browser finds the inspector, with the token in the fragment: whoever has it can do everything. */
+  readonly inspector: string
   /** Lets go in order: no new work, what is stored is synced. Tasks go on running on their workers. */
   close(): Promise<void>
   /** Rejects when it cannot go on, with a sentence that says what to do. Never resolves. */

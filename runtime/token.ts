@@ -1,4 +1,4 @@
-/** The secret that clients and workers show: random, in a file that only its owner may read. */
+/** The secrets that clients and workers show: random, each in a file that only its owner may read. */
 import { existsSync } from 'node:fs'
 import { mkdir, open, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -8,10 +8,18 @@ import type { Random } from './random.ts'
 const tokenChars = 32
 
 export const tokenFileOf = (dataDir: string): string => join(dataDir, 'token')
+/** Of the token that may only look. */
+export const viewTokenFileOf = (dataDir: string): string => join(dataDir, 'view-token')
 
 /** The token in the folder, made if there is none. Throws TroupeError `Invalid` for an empty file. */
-export async function loadToken(dataDir: string, random: Random): Promise<string> {
-  const path = tokenFileOf(dataDir)
+export const loadToken = (dataDir: string, random: Random): Promise<string> => load(dataDir, tokenFileOf, random)
+
+/** The token that may only look, likewise. */
+export const loadViewToken = (dataDir: string, random: Random): Promise<string> =>
+  load(dataDir, viewTokenFileOf, random)
+
+async function load(dataDir: string, fileOf: (dataDir: string) => string, random: Random): Promise<string> {
+  const path = fileOf(dataDir)
   await makeDataDir(dataDir)
   try {
     const file = await open(path, 'wx', 0o600)

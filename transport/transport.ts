@@ -63,12 +63,34 @@ export interface Handshake {
   readonly host: string | undefined
 }
 
+/** A plain HTTP request; a body that it may have is not read. */
+export interface HttpRequest {
+  /** In capitals. */
+  readonly method: string
+  /** As it came, without what stands behind a `?`. */
+  readonly path: string
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What is answered. The length is added; to a HEAD the body is left out, and its length said all the same. */
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Uint8Array
+}
+
 /** How a listener takes connections. */
 export interface ListenOptions {
   /** Subprotocols spoken, best first; a connection that offers none of them is refused with close code 4002. */
   readonly protocols: readonly string[]
   /** Undefined = welcome. */
   readonly admit?: (handshake: Handshake) => { readonly status: number; readonly message: string } | undefined
+  /**
+   * Answers plain HTTP at the same address, admitted as connections are. A transport that has no such thing ignores it.
+   * Default: such requests are told to dial.
+   */
+  readonly serve?: (request: HttpRequest) => Promise<HttpAnswer>
   /** Set the handlers of the connection before this returns. */
   readonly onConnection: (connection: Connection) => void
 }

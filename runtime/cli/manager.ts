@@ -12,9 +12,10 @@ export function buildManager(cli: Cli): Command {
     await serve(
       cli,
       async () => (await cli.io.loadRoots()).openManager(options),
-      ({ address, tokenFile }) => {
-        cli.output.line(`manager: ${address}`)
-        cli.output.line(`token:   ${tokenFile}`)
+      ({ address, tokenFile, inspector }) => {
+        cli.output.line(`manager:   ${address}`)
+        cli.output.line(`token:     ${tokenFile}`)
+        cli.output.line(`inspector: ${inspector}`)
       },
     )
   })

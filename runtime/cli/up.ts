@@ -21,10 +21,11 @@ export function buildUp(cli: Cli): Command {
     await serve(
       cli,
       async () => (await cli.io.loadRoots()).openUp(options),
-      ({ address, tokenFile, name }) => {
-        cli.output.line(`manager: ${address}`)
-        cli.output.line(`token:   ${tokenFile}`)
-        cli.output.line(`worker:  ${name}`)
+      ({ address, tokenFile, name, inspector }) => {
+        cli.output.line(`manager:   ${address}`)
+        cli.output.line(`token:     ${tokenFile}`)
+        cli.output.line(`worker:    ${name}`)
+        cli.output.line(`inspector: ${inspector}`)
       },
     )
   })

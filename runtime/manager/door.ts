@@ -7,7 +7,7 @@ import { clientMessages } from '../../actors/protocol/client.ts'
 import { closeCodes } from '../../actors/protocol/errors.ts'
 import { type Subprotocol, subprotocols } from '../../actors/protocol/frame.ts'
 import { type WorkerMessages, workerMessages } from '../../actors/protocol/session.ts'
-import type { Connection, Listener, Transport } from '../../transport/transport.ts'
+import type { Connection, Listener, ListenOptions, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { Channel, createDoor } from '../host/channel.ts'
 import type { Logger } from '../logger.ts'
@@ -28,6 +28,8 @@ export interface DoorOptions {
   readonly viewToken: string | undefined
   /** Origins of pages that may dial in, beside the address itself; as browsers write them. */
   readonly allowOrigins?: readonly string[]
+  /** Answers plain HTTP at these addresses. Default: such requests are told to dial. */
+  readonly serve: ListenOptions['serve']
   readonly version: string
   readonly identity: { readonly clusterId: string; readonly logId: string; readonly epoch: number }
   readonly clientParts: ClientParts
@@ -71,11 +73,12 @@ export class ManagerDoor {
 
   /** Resolves with the addresses that can be dialled. Rejects with TransportError. */
   async open(): Promise<string[]> {
-    const { transports, allowOrigins } = this.#options
+    const { transports, allowOrigins, serve } = this.#options
     for (const { transport, listen } of transports) {
       const listener = await transport.listen(listen, {
         protocols: subprotocols satisfies readonly Subprotocol[],
         admit: (handshake) => admit(handshake, listen, allowOrigins),
+        ...(serve === undefined ? {} : { serve }),
         onConnection: (connection) => this.#onConnection(connection),
       })
       this.#listeners.push(listener)

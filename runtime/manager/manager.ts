@@ -10,7 +10,7 @@
 import type { NodeRegistration } from '../../actors/model.ts'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
-import type { Transport } from '../../transport/transport.ts'
+import type { ListenOptions, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { ActorHost, type Stepped } from '../host/actor.ts'
 import { noBoundary, type OnBoundary } from '../host/boundary.ts'
@@ -54,6 +54,8 @@ export interface ManagerHostOptions {
   readonly allowOrigins?: readonly string[]
   readonly version: string
   readonly clock: Clock
+  /** Answers plain HTTP at these addresses. Default: such requests are told to dial. */
+  readonly serve?: ListenOptions['serve']
   readonly random: Random
   readonly logger: Logger
   readonly scheduler?: Scheduler<never>
@@ -227,8 +229,8 @@ export class ManagerHost {
 
   /** Where the door is, and who may pass. */
   #waysIn() {
-    const { transports, token, viewToken, allowOrigins = [], version } = this.#options
-    return { transports, token, viewToken, allowOrigins, version }
+    const { transports, token, viewToken, allowOrigins = [], serve, version } = this.#options
+    return { transports, token, viewToken, allowOrigins, serve, version }
   }
 
   /** A reader of output that begins to wait after the last news of its task would wait for ever. */

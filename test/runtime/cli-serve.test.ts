@@ -23,6 +23,7 @@ function fakeRoots(close: () => Promise<void> = async () => {}): FakeRoots {
   const opened = {
     address: 'ws://127.0.0.1:4747',
     tokenFile: '/d/token',
+    inspector: 'http://127.0.0.1:4747/#token=t',
     close: closed,
     failed,
   } satisfies Partial<OpenedUp>
@@ -40,7 +41,13 @@ describe('what is asked of the roots', () => {
     await eventually('it is up', () => run.stdout !== '')
     run.signal('SIGINT')
     expect(await run.exit).toBe(0)
-    expect(run.stdout).toBe('manager: ws://127.0.0.1:4747\ntoken:   /d/token\nworker:  node-1\n')
+    expect(run.stdout.split('\n')).toEqual([
+      'manager:   ws://127.0.0.1:4747',
+      'token:     /d/token',
+      'worker:    node-1',
+      'inspector: http://127.0.0.1:4747/#token=t',
+      '',
+    ])
     expect(roots.asked[0]).toEqual({
       listen: '127.0.0.1:4747',
       dataDir: '/home/u/.troupe',

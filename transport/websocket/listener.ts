@@ -1,5 +1,5 @@
-/** The listening end: an HTTP server that does nothing but upgrade to WebSockets. */
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http'
+/** The listening end: an HTTP server that upgrades to WebSockets; what else it serves is its user's. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
@@ -8,6 +8,7 @@ import { closeAnswerMs, closes, fitReason, subprotocolReason } from '../close.ts
 import { type Listener, type ListenOptions, TransportError } from '../transport.ts'
 import { WebsocketConnection } from './connection.ts'
 import { keepAliveMs, type WebsocketContext } from './context.ts'
+import { answerHttp, httpLimits } from './http.ts'
 
 /** A peer that has not said by then what it wants is not ours, in milliseconds. */
 const headersTimeoutMs = 10_000
@@ -18,15 +19,14 @@ export async function listenWebsocket(
   context: WebsocketContext,
 ): Promise<Listener> {
   const { host, port } = parseHostAndPort(address)
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: keepAliveMs, noDelay: true }, (_, response) => {
-    const body = 'This address speaks WebSocket only; dial it with troupe or any WebSocket client.\n'
-    response
-      .writeHead(426, { connection: 'close, upgrade', upgrade: 'websocket', 'content-type': 'text/plain' })
-      .end(body)
+  const server = createServer({
+    ...{ keepAlive: true, keepAliveInitialDelay: keepAliveMs, noDelay: true },
+    ...{ headersTimeout: headersTimeoutMs, requestTimeout: httpLimits.requestMs, keepAliveTimeout: httpLimits.idleMs },
+    connectionsCheckingInterval: httpLimits.checkMs,
   })
-  server.headersTimeout = headersTimeoutMs
   await bind(server, host, port, address)
   const listener = new WebsocketListener(server, options, context)
+  server.on('request', (request, response) => listener.answer(request, response))
   server.on('upgrade', (request, socket, head) => listener.upgrade(request, socket, head))
   return listener
 }
@@ -93,6 +93,11 @@ class WebsocketListener implements Listener {
     const refusal = this.#closed ? closing : this.#options.admit?.({ peer, origin, host })
     if (refusal !== undefined) refuse(socket, refusal.status, refusal.message)
     else this.#upgrader.handleUpgrade(request, socket, head, (accepted) => this.#accept(accepted, peer))
+  }
+
+  answer(request: IncomingMessage, response: ServerResponse): void {
+    const refusal = this.#closed === undefined ? undefined : closing
+    answerHttp(request, response, this.#options, { peer: peerOf(request), refusal, context: this.#context })
   }
 
   #accept(socket: WebSocket, peer: string): void {
