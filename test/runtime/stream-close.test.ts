@@ -47,7 +47,7 @@ test('a past that cannot be let go of is of no concern once its reader is gone',
   const subscriber = new Torn({
     req: 1,
     match: new Match({}, undefined, []),
-    source: { logId: 'log-1', recent: new Recent(streamLimits), limits: streamLimits, published: () => 0 },
+    source: { logId: 'log-1', recent: new Recent(0, streamLimits), limits: streamLimits, published: () => 0 },
     outlet: new Outlet(channel, streamLimits.streamPageBytes),
     onError: (error) => errors.push(error),
   })
