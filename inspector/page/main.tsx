@@ -1,4 +1,5 @@
 import './styles/tokens.css'
+import './styles/base.css'
 import { render } from 'preact'
 import { App } from './app.tsx'
 import { open, takeToken } from './connection.ts'
