@@ -65,12 +65,21 @@ export function parseListen(text: string, insecure: boolean): string {
 export const dataDirOf = (flags: AddressFlags, env: Environment, cwd: string): string =>
   resolve(cwd, flags.dataDir ?? (env.TROUPE_DATA_DIR || defaultDataDir))
 
-/** The manager that a command speaks to. Throws UsageError, or Failure if the token cannot be read. */
-export function findTarget(flags: AddressFlags, env: Environment, cwd: string): Target {
+/**
+ * The manager that a command speaks to, and which of its tokens to show. Throws UsageError, or Failure if the token cannot
+ * be read.
+ */
+export function findTarget(
+  flags: AddressFlags,
+  env: Environment,
+  cwd: string,
+  name: 'token' | 'view-token' = 'token',
+): Target {
   const url = parseAddress(flags.addr ?? (env.TROUPE_ADDR || defaultAddress))
-  const given = flags.token ?? (env.TROUPE_TOKEN || undefined)
+  // The environment holds the token for everything; who asks for the other does not mean that one.
+  const given = flags.token ?? (name === 'token' ? env.TROUPE_TOKEN || undefined : undefined)
   if (given !== undefined) return { url, token: given, tokenHint: 'Check --token or TROUPE_TOKEN.' }
-  const file = join(dataDirOf(flags, env, cwd), 'token')
+  const file = join(dataDirOf(flags, env, cwd), name)
   const isAsked = flags.dataDir !== undefined || !!env.TROUPE_DATA_DIR
   // The token in the default place belongs to this machine's manager; another machine has no business with it.
   if (!isAsked && !isLoopback(new URL(url).hostname)) {

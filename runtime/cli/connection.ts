@@ -4,7 +4,7 @@ import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { Client } from '../client/client.ts'
 import type { Link } from '../client/link.ts'
 import { silentLogger } from '../logger.ts'
-import { type AddressFlags, defaultAddress, defaultDataDir, findTarget } from './address.ts'
+import { type AddressFlags, defaultAddress, defaultDataDir, findTarget, type Target } from './address.ts'
 import type { Cli } from './command.ts'
 
 /** Adds the flags that every command with a manager understands. */
@@ -16,9 +16,12 @@ export function withConnection(command: Command): Command {
 }
 
 /** Connects, with sentences that say what to do when nobody answers or the token is wrong. */
-export async function connect(cli: Cli, flags: AddressFlags): Promise<Client> {
-  const { io } = cli
-  const { url, token, tokenHint } = findTarget(flags, io.env, io.cwd)
+export function connect(cli: Cli, flags: AddressFlags): Promise<Client> {
+  return connectTo(cli, findTarget(flags, cli.io.env, cli.io.cwd))
+}
+
+/** Likewise, where it is known already with whom and by which token. */
+export async function connectTo({ io }: Cli, { url, token, tokenHint }: Target): Promise<Client> {
   const [{ connectClient }, transport] = await Promise.all([import('../client/client.ts'), io.loadTransport()])
   try {
     const { clock, random } = io

@@ -44,6 +44,11 @@ const entries: readonly Entry[] = [
   },
   { name: 'logs', summary: `print a task's output`, load: async () => (await import('./logs.ts')).buildLogs },
   {
+    name: 'inspector',
+    summary: 'print where a browser can watch it all',
+    load: async () => (await import('./inspector.ts')).buildInspector,
+  },
+  {
     name: 'chart',
     summary: 'draw a state machine, of ours or of yours',
     load: async () => (await import('./chart.ts')).buildChart,

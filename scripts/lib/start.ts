@@ -175,12 +175,16 @@ function interrupted(): Promise<number> {
 /** The sample, and then the wait for Ctrl-C unless it is for once. Resolves with an exit code. */
 async function show(options: Options, troupe: Troupe, up: ChildProcess, ids: readonly string[]): Promise<number> {
   await waitUntilReady(troupe, up)
+  // Asked for, rather than picked out of what `up` says.
+  const page = (await troupe.run(['inspector'])).stdout.trim()
+  if (page !== '') say(`watch it in a browser: ${page}`)
   const place = await choosePlace()
   say(place.why)
   const wrong = await Promise.race([runSamples(troupe, place, ids), sleep(sampleMs, undefined, { ref: false })])
   if (wrong === undefined) say(`the sample did not end within ${sampleMs / 1_000} s.`)
   else say(wrong === 0 ? 'the sample ended as it should.' : `${wrong} of ${ids.length} tasks went wrong.`)
   if (options.once) return wrong === 0 ? 0 : 1
+  if (page !== '') say(`the inspector: ${page}`)
   say(
     `Troupe listens on ${options.listen}. Try: ./scripts/troupe status --data-dir ${options.dataDir}. Ctrl-C ends it.`,
   )

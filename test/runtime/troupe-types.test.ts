@@ -36,7 +36,7 @@ type OptionsOf<F> = F extends (...args: infer A) => unknown
     : never
   : never
 
-/** The verb of the command line → the method that does the same. The others open a host or mend a folder, and speak to no manager. */
+/** The verb of the command line → the method that does the same. The others open a host or mend a folder, and ask no manager for anything. */
 const methods = {
   run: 'run',
   status: 'list',
@@ -52,7 +52,7 @@ const methods = {
   'node undrain': 'undrain',
   'node rm': 'removeNode',
 } as const satisfies Record<string, keyof Troupe>
-const withoutManager = ['up', 'manager', 'worker', 'repair', 'chart', 'help']
+const withoutManager = ['up', 'manager', 'worker', 'repair', 'chart', 'inspector', 'help']
 
 describe('every verb of the command line', () => {
   test('is a method, or needs no manager', async () => {
