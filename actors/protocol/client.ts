@@ -35,6 +35,8 @@ const From = Type.Union([
 export const clientLimits = {
   /** Subscriptions and log streams of one connection. */
   streamsMax: 256,
+  /** Those of them that follow actors. */
+  actorStreamsMax: 4,
   /** Items in one page of `Tasks`. */
   pageItemsMax: 500,
   /** Bytes of output in flight to one client per log stream. */

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { AttemptKey, AttemptStatus, DriverState, NodeRegistration, TaskId, TaskSpec } from '../model.ts'
+import { ActorStep, ActorView, inspectionLimits } from './inspection.ts'
 
 const Epoch = Type.Integer({ minimum: 0 })
 const Seq = Type.Integer({ minimum: 0 })
@@ -74,6 +75,18 @@ export const workerMessages = {
   }),
   /** A delta did not follow on what the worker has; it wants the complete state. */
   DesiredGap: Type.Object({ type: Type.Literal('DesiredGap'), have: Seq }),
+  /**
+   * Answers `Inspect`, by its `seq`: how the machines stand (`actors`, in one message or several, all but the last with
+   * `more`), and then what they do. `missed`: so many steps before these were left out.
+   */
+  Inspected: Type.Object({
+    type: Type.Literal('Inspected'),
+    seq: Seq,
+    actors: Type.Optional(Type.Array(ActorView)),
+    more: Type.Optional(Type.Boolean()),
+    steps: Type.Optional(Type.Array(ActorStep)),
+    missed: Type.Optional(Type.Integer({ minimum: 1 })),
+  }),
   /** Answer to Ping. */
   Pong: Type.Object({ type: Type.Literal('Pong') }),
   LogData: Type.Object({ type: Type.Literal('LogData'), stream: StreamId, chunks: Type.Array(OutputChunk) }),
@@ -127,6 +140,16 @@ export const managerMessages = {
     keep: Type.Optional(Type.Array(TaskId)),
   }),
   Ping: Type.Object({ type: Type.Literal('Ping') }),
+  /**
+   * Show, from now on and in place of what was asked for before, the machines of the worker and its session (`hosts`) and
+   * of these tasks' attempts; neither = nothing any more.
+   */
+  Inspect: Type.Object({
+    type: Type.Literal('Inspect'),
+    seq: Seq,
+    hosts: Type.Boolean(),
+    taskIds: Type.Array(TaskId, { maxItems: inspectionLimits.inspectedTasksMax }),
+  }),
   /** Read an attempt's output; the worker may send `creditBytes` before it waits for more credit. */
   OpenLog: Type.Object({
     type: Type.Literal('OpenLog'),

@@ -31,6 +31,8 @@ export interface HostedActor {
   /** Of its newest change. */
   revision: number
   readonly timers: Timers
+  /** Since when it is in the state that it is in; undefined: since before this process. */
+  sinceMs: number | undefined
 }
 
 /** One step that changed something, told within its turn, before it is durable. */
@@ -41,6 +43,12 @@ export interface Stepped {
   readonly event: { readonly type: string }
   readonly from: string
   readonly to: string
+}
+
+/** Watches every step that changes something. It must not throw. */
+export interface StepObserver {
+  /** Within the turn, before the step is durable: what is told of it goes to `turn.afterwards`. */
+  stepped(stepped: Stepped, turn: Turn): void
 }
 
 export interface ActorHostOptions {
@@ -71,6 +79,8 @@ export class ActorHost {
   readonly actors = new Map<string, HostedActor>()
   /** Events that fitted no transition that was open: repeats, mostly. */
   redundant = 0
+  /** Undefined while nobody watches: a step then costs this test and no more. */
+  observer: StepObserver | undefined
   readonly #options: ActorHostOptions
   readonly #mailboxes = new Mailboxes()
   #draining = false
@@ -137,7 +147,7 @@ export class ActorHost {
 
   #hold(address: string, kind: KindName, snapshot: AnyMachineSnapshot): HostedActor {
     const timers = new Timers(this.#options.clock, (timer) => this.#put({ address, event: timer.event, timer }))
-    const actor: HostedActor = { address, kind, snapshot, revision: 0, timers }
+    const actor: HostedActor = { address, kind, snapshot, revision: 0, timers, sinceMs: undefined }
     this.actors.set(address, actor)
     return actor
   }
@@ -244,7 +254,10 @@ export class ActorHost {
     const changesState = event.type !== recovered || result.threw === true
     const isKept = changesState && kinds[actor.kind].keeps(before, result.snapshot)
     if (isKept) turn.dirty.add(actor.address)
-    this.#options.onStep({ actor, before, event, from, to }, turn)
+    if (from !== to) actor.sinceMs = turn.atMs
+    const stepped: Stepped = { actor, before, event, from, to }
+    this.#options.onStep(stepped, turn)
+    if (this.observer !== undefined) this.observer.stepped(stepped, turn)
   }
 
   #effect(turn: Turn, actor: HostedActor, effect: Effect): void {

@@ -7,12 +7,11 @@
  *                                              └─▶ history, stream, outputs
  */
 
-import type { NodeRegistration } from '../../actors/model.ts'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
 import type { ListenOptions, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
-import { ActorHost, type Stepped } from '../host/actor.ts'
+import { ActorHost, type HostedActor, type Stepped } from '../host/actor.ts'
 import { noBoundary, type OnBoundary } from '../host/boundary.ts'
 import { Journal } from '../host/journal.ts'
 import { keys } from '../host/keys.ts'
@@ -29,11 +28,12 @@ import { Drains } from './drains.ts'
 import { History } from './history.ts'
 import { Liveness, livenessDefaults } from './liveness.ts'
 import { managerMetrics } from './metrics.ts'
-import { Nodes, nodeIdOf } from './nodes.ts'
+import { Nodes, nodeIdOf, registrationOf } from './nodes.ts'
 import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
 import { recover } from './recover.ts'
+import { Actors } from './stream/actors.ts'
 import { Desk } from './stream/desk.ts'
 import { EventPast } from './stream/event-past.ts'
 import { type StreamLimits, streamLimits } from './stream/limits.ts'
@@ -200,20 +200,25 @@ export class ManagerHost {
         workers.hangUp(nodeId)
       },
     })
-    const onRemoved = (turn: Turn, { nodeId, name }: NodeRegistration) => nodeChanges.changed(turn, nodeId, name)
+    const sessions = () => workers.sessions()
+    const actors = new Actors({ host, journal, tasks: () => tasks, streams, clock, sessions })
+    const onRemoved = (turn: Turn, node: HostedActor) => {
+      nodeChanges.changed(turn, nodeIdOf(node.address), registrationOf(node).name)
+      actors.nodeRemoved(turn, node)
+    }
     const nodes: Nodes = new Nodes({ host, book, placement, liveness, onRemoved })
     const setAside = new Set<string>()
     const shared = {
       ...{ setAside, host, journal, book, desired, nodes, placement, liveness, outputs, streams, nodeChanges },
       ...{ clock, random, logger },
     }
-    const workers: Workers = new Workers({ ...shared, ...times, identity: office })
+    const workers: Workers = new Workers({ ...shared, ...times, actors, identity: office })
     const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
     const backups = new Backups({ storage, journal, clock, write: this.#options.writeCopy })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
     const taskPast = new TaskPast({ storage, journal, host, tasks, limits })
     const eventPast = new EventPast({ storage, journal, history, tasks, limits })
-    const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast })
+    const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast, actors })
     outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
       ...this.#waysIn(),

@@ -16,7 +16,7 @@ export interface NodesOptions {
   readonly placement: Placement
   readonly liveness: Liveness
   /** It was forgotten, in this turn. */
-  readonly onRemoved: (turn: Turn, node: NodeRegistration) => void
+  readonly onRemoved: (turn: Turn, node: HostedActor) => void
 }
 
 export class Nodes {
@@ -135,7 +135,7 @@ export class Nodes {
     turn.del(keys.nodeRecord(nodeId))
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
-    if (actor !== undefined) onRemoved(turn, registrationOf(actor))
+    if (actor !== undefined) onRemoved(turn, actor)
   }
 
   views(): NodeView[] {

@@ -2,6 +2,7 @@
  * What clients may ask about and do to tasks. Whatever it answers is durable: questions are answered from memory, but
  * only after the flush of all that memory holds.
  */
+import type { AnyMachineSnapshot } from 'xstate'
 import { modelLimits, type TaskSpec, type TaskView } from '../../actors/model.ts'
 import { checkSpec } from '../../actors/policies.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
@@ -190,6 +191,18 @@ export class Tasks {
   known(taskId: string): TaskView | undefined {
     const actor = this.#actor(taskId)
     return actor === undefined ? undefined : this.#live(taskId, actor)
+  }
+
+  /** A task that memory speaks for: it is live, or its end is on its way to the disk. */
+  hosted(taskId: string): HostedActor | undefined {
+    return this.#actor(taskId)
+  }
+
+  /** The machine of a task that has ended. Throws `NotFound`, or `Internal` for a record that cannot be read. */
+  async stored(taskId: string): Promise<AnyMachineSnapshot> {
+    const bytes = await this.#options.storage.get(keys.task(taskId))
+    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    return this.#read(taskId, bytes).snapshot
   }
 
   /** Tasks whose ends are on their way to the disk. */

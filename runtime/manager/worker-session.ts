@@ -40,6 +40,7 @@ export class WorkerSession {
   #remove = new Map<string, AttemptKey>()
   /** What waits its turn, in order; what changes meanwhile comes behind it. */
   #parts: Desired[] = []
+  #inspect: ManagerMessages['Inspect'] | undefined
   #scheduled = false
 
   constructor(options: WorkerSessionOptions) {
@@ -89,6 +90,12 @@ export class WorkerSession {
     this.#schedule()
   }
 
+  /** What it is to show. Of several that wait until it keeps up, the newest. */
+  inspect(message: ManagerMessages['Inspect']): void {
+    this.#inspect = message
+    this.#schedule()
+  }
+
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
@@ -101,6 +108,8 @@ export class WorkerSession {
   /** One part at a time: only the frame that carries it shows whether the worker keeps up. */
   #go(): void {
     if (this.channel.held) return
+    if (this.#inspect !== undefined) this.channel.send(this.#inspect)
+    this.#inspect = undefined
     if (this.#parts.length === 0) this.#parts = this.#deltas()
     const part = this.#parts.shift()
     if (part === undefined) return

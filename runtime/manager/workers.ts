@@ -22,6 +22,7 @@ import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
 import type { Outputs } from './outputs.ts'
 import type { Placement } from './placement.ts'
+import type { Actors } from './stream/actors.ts'
 import type { NodeChanges, Streams } from './stream/streams.ts'
 import { WorkerSession } from './worker-session.ts'
 
@@ -48,6 +49,7 @@ export interface WorkersOptions {
   readonly liveness: Liveness
   readonly outputs: Outputs
   readonly streams: Streams
+  readonly actors: Actors
   readonly nodeChanges: NodeChanges
   /** Ids of the tasks whose records could not be read: what runs of them is not the manager's to judge. */
   readonly setAside: ReadonlySet<string>
@@ -75,6 +77,11 @@ export class Workers {
   /** Sessions that were welcomed and stand. */
   get count(): number {
     return [...this.#sessions.values()].filter(({ welcomed, channel }) => welcomed && !channel.closed).length
+  }
+
+  /** Those that were welcomed and stand. */
+  *sessions(): Generator<WorkerSession> {
+    for (const session of this.#sessions.values()) if (session.welcomed && !session.channel.closed) yield session
   }
 
   /** Whether somebody speaks for it just now. */
@@ -188,6 +195,7 @@ export class Workers {
         })
         session.welcomed = true
         this.#sendComplete(session)
+        this.#options.actors.onWelcome(session)
         logger.info(`node ${session.name} is ready`)
       })
     })
@@ -261,6 +269,9 @@ export class Workers {
       case 'DesiredGap':
         this.#sendComplete(session)
         break
+      case 'Inspected':
+        this.#options.actors.workers.take(session, message)
+        break
       case 'Pong':
         this.#contested.get(session)?.(true)
         break
@@ -325,6 +336,7 @@ export class Workers {
     session.channel.ended()
     // Also of a session that another one has replaced: its worker forgot the streams with it.
     this.#options.outputs.onWorkerGone(session)
+    this.#options.actors.workers.onGone(session)
     if (this.#sessions.get(session.nodeId) !== session) return
     this.#sessions.delete(session.nodeId)
     this.#options.liveness.disconnected(session.nodeId)

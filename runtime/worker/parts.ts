@@ -12,6 +12,7 @@ import { Desired } from './desired.ts'
 import { Drivers } from './drivers.ts'
 import { Checkups } from './health.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { Inspection } from './inspection.ts'
 import { Logs } from './logs.ts'
 import { Recovery } from './recover.ts'
 import { Removals } from './removals.ts'
@@ -57,6 +58,7 @@ export interface Parts {
   readonly heartbeat: Heartbeat
   readonly stopAfter: StopAfter
   readonly logs: Logs
+  readonly inspection: Inspection
   readonly session: Session
 }
 
@@ -101,17 +103,21 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     drivers: options.drivers,
     send: (message) => session.send(message, 'bulk'),
   })
+  const { nodeId } = stored.identity
+  const inspection = new Inspection({ host, journal, nodeId, send: (message) => session.send(message) })
   const session: Session = new Session({
     ...{ host, journal, identity: stored.identity, clock, logger },
     ...{ transport: options.transport, managerUrl: options.managerUrl },
     prepare: async () => void (await drivers.probe()),
     onDrain: () => {
       statuses.drained()
+      inspection.drained()
       logs.drained()
     },
     ...events,
   })
   const parts: Parts = {
+    inspection,
     ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
     ...{ heartbeat, stopAfter, logs, session, checkups },
   }

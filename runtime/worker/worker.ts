@@ -176,6 +176,7 @@ export class WorkerHost {
 
   #onClosed(reason: string): void {
     const { heartbeat, statuses, logs, stopAfter } = this.#started()
+    this.#started().inspection.close()
     heartbeat.close()
     statuses.close()
     logs.closeAll()
@@ -197,6 +198,9 @@ export class WorkerHost {
         break
       case 'OpenLog':
         logs.open(message)
+        break
+      case 'Inspect':
+        this.#started().inspection.take(message)
         break
       case 'CreditLog':
         logs.credit(message)

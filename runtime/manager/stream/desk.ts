@@ -5,6 +5,8 @@ import { TroupeError } from '../../../actors/protocol/errors.ts'
 import type { Journal } from '../../host/journal.ts'
 import type { Nodes } from '../nodes.ts'
 import { type Page, type Tasks, taskQueryLimits } from '../tasks.ts'
+import { ActorSubscriber } from './actor-subscriber.ts'
+import type { Actors } from './actors.ts'
 import type { EventPast } from './event-past.ts'
 import { EventSubscriber } from './event-subscriber.ts'
 import { Match } from './match.ts'
@@ -21,6 +23,7 @@ export interface DeskOptions {
   readonly streams: Streams
   readonly taskPast: TaskPast
   readonly eventPast: EventPast
+  readonly actors: Actors
 }
 
 /** Of the session whose subscription it is. */
@@ -93,8 +96,8 @@ export class Desk {
 
   /** Throws `NotFound`, `Ambiguous`, `Invalid`. Topic `logs` is not for here. */
   async open(request: Subscribe, opening: Opening): Promise<void> {
-    if (request.topic === 'actors') throw new TroupeError('Unavailable', 'this manager does not show its actors yet')
-    if (request.topic === 'nodes') await this.#openNodes(request, opening)
+    if (request.topic === 'actors') await this.#openActors(request, opening)
+    else if (request.topic === 'nodes') await this.#openNodes(request, opening)
     else await this.#openTasks(request, opening)
   }
 
@@ -147,6 +150,24 @@ export class Desk {
       outlet.send({ type: 'Reset', req, reason }, reason.length)
     }
     subscriber.begin(views, revision)
+  }
+
+  async #openActors({ req, filter = {}, from }: Subscribe, opening: Opening): Promise<void> {
+    const { streams, actors } = this.#options
+    const fields = Object.keys(filter)
+    if (from !== 'snapshot' || fields.some((field) => field !== 'ids' && field !== 'nodes') || fields.length > 1) {
+      const message = 'actors are followed from a "snapshot" on, all of them, or those that "ids" or "nodes" names'
+      throw new TroupeError('Invalid', message)
+    }
+    const { ids } = await this.#match(filter)
+    if (opening.isClosed()) return
+    const { reader, onError } = opening
+    const onLost = (lost: ActorSubscriber) => void actors.begin(lost).catch(onError)
+    const { logId, limits } = streams
+    const bounds = { logId, outlet: reader.outlet, pageBytes: limits.streamPageBytes }
+    const subscriber = new ActorSubscriber({ req, ids, nodes: filter.nodes, ...bounds, onLost })
+    opening.onEnd(() => actors.close(subscriber))
+    await actors.open(subscriber, reader)
   }
 
   #durable(): Promise<void> {

@@ -70,7 +70,7 @@ export class Streams implements Source {
   add(subscriber: Subscriber, reader: Reader): void {
     if (subscriber.match.ids === undefined) this.#general.add(subscriber)
     else for (const id of subscriber.match.ids) this.#of(id).add(subscriber)
-    this.#enter(reader)
+    this.enter(reader)
   }
 
   #of(taskId: string): Set<Subscriber> {
@@ -89,26 +89,27 @@ export class Streams implements Source {
       all?.delete(subscriber)
       if (all?.size === 0) this.#byTask.delete(id)
     }
-    this.#leave(reader)
+    this.leave(reader)
   }
 
   addNodes(subscriber: NodeSubscriber, reader: Reader): void {
     this.#nodes.add(subscriber)
-    this.#enter(reader)
+    this.enter(reader)
   }
 
   removeNodes(subscriber: NodeSubscriber, reader: Reader): void {
     subscriber.close()
     this.#nodes.delete(subscriber)
-    this.#leave(reader)
+    this.leave(reader)
   }
 
-  #enter(reader: Reader): void {
+  /** This connection has one subscription more: from now on it is looked at whether it reads. */
+  enter(reader: Reader): void {
     this.#readers.set(reader, (this.#readers.get(reader) ?? 0) + 1)
     this.#cancelTimer ??= this.#nextTick()
   }
 
-  #leave(reader: Reader): void {
+  leave(reader: Reader): void {
     const streams = (this.#readers.get(reader) ?? 1) - 1
     if (streams > 0) this.#readers.set(reader, streams)
     else this.#readers.delete(reader)
