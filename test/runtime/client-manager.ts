@@ -290,7 +290,7 @@ export class FakeManager {
     const { req, topic, from } = message
     const [id = ''] = message.filter?.ids ?? []
     const task = this.#find(id)
-    if (!task || topic === 'nodes' || topic === 'logs') return notFound(req, id)
+    if (!task || (topic !== 'tasks' && topic !== 'events')) return notFound(req, id)
     session.subscriptions.set(req, { topic, taskId: task.id })
     const events = this.events.filter(({ taskId }) => taskId === task.id)
     if (typeof from === 'object' && from.logId === this.logId) {
