@@ -6,6 +6,7 @@ import type { Scheduler } from '../actors/schedulers/scheduler.ts'
 import { createMemoryTransport, type MemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
+import { unlessAborted } from './client/abort.ts'
 import { connectTroupe } from './client/connect-troupe.ts'
 import type { RemoteTroupe } from './client/remote-troupe.ts'
 import type { Metrics, Troupe } from './client/troupe.ts'
@@ -73,6 +74,11 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   readonly clock?: Clock
   /** Default: the machine's. */
   readonly random?: Random
+  /**
+   * Gives opening up: once what is under way has been let go of, it rejects with the signal's reason, and nothing is left
+   * open. Once it is open the signal means nothing any more; `close` ends it.
+   */
+  readonly signal?: AbortSignal
   /** What goes on, for an operator. Default: says nothing. */
   readonly logger?: Logger
   /**
@@ -115,14 +121,17 @@ interface Chosen extends Required<Pick<TroupeOptions, 'clock' | 'random' | 'logg
 /**
  * Opens a manager and a worker in this process; resolves when the worker is ready. Any number may be open at once, each on
  * its own folder: nothing is global, no signal is taken, the process is never ended, and after `close` nothing keeps it
- * alive. Rejects with TroupeError `Invalid`, with StorageError (`locked`: another process has the folder) or with
- * TransportError (`address-in-use`).
+ * alive. Rejects with TroupeError `Invalid`, with StorageError (`locked`: another process has the folder), with
+ * TransportError (`address-in-use`), or with the reason of the `signal` that gave it up.
  */
 export async function openTroupe<SchedulerState = unknown>(
   options: TroupeOptions<SchedulerState> = {},
 ): Promise<OpenedTroupe> {
+  const { signal } = options
+  signal?.throwIfAborted()
   const chosen = await choose(options)
-  const opened: { close(): Promise<void> }[] = []
+  const drivers = (options.drivers ?? []).filter((one) => typeof one !== 'string')
+  const opened: { close(): Promise<void> }[] = [...drivers]
   const closeAll = async () => {
     // One that cannot be closed keeps none of the others open.
     const ends: PromiseSettledResult<void>[] = []
@@ -130,17 +139,22 @@ export async function openTroupe<SchedulerState = unknown>(
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
   try {
+    signal?.throwIfAborted()
     const manager = await openManager(options, chosen)
     opened.push({ close: () => manager.host.stop() })
+    signal?.throwIfAborted()
+    // From here on the worker closes them.
+    opened.splice(0, drivers.length)
     const worker = await openWorker(options, chosen)
     if (worker !== undefined) {
       opened.push(worker)
-      await Promise.race([worker.connected, worker.failed, manager.failed])
+      await unlessAborted(signal, Promise.race([worker.connected, worker.failed, manager.failed]))
     }
     const { clock, random, logger, token, viewToken, network } = chosen
     const transport = network.as('application')
     const troupe = await connectTroupe({
       ...{ transport, url: `ws://${innerAddress}`, token, clock, random, logger, onClose: closeAll },
+      ...(signal === undefined ? {} : { signal }),
     })
     watchOver(troupe, [manager.failed, ...(worker ? [worker.failed] : [])], options, logger)
     const address = options.listen === undefined ? undefined : manager.host.addresses[1]

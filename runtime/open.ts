@@ -6,6 +6,7 @@ import { TroupeError } from '../actors/protocol/errors.ts'
 import { createMemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
 import { createWebsocketTransport } from '../transport/websocket.ts'
+import { unlessAborted } from './client/abort.ts'
 import { copyWriter } from './copy.ts'
 import type { Driver } from './drivers/driver.ts'
 import {
@@ -21,6 +22,7 @@ import {
 import { inspectorUrl } from './inspector-files.ts'
 import { parseOrigin } from './manager/admission.ts'
 import type { ManagerOptions, OpenedManager, OpenedUp, OpenedWorker, UpOptions, WorkerOptions } from './options.ts'
+import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
 import { loadToken, loadViewToken, tokenFileOf } from './token.ts'
 
@@ -42,11 +44,19 @@ export function checkOrigins({ allowOrigins = [] }: Pick<ManagerOptions, 'allowO
   }
 }
 
+/** Whoever opened it does not want it any more. */
+async function closeIfAborted(signal: AbortSignal | undefined, close: () => Promise<void>): Promise<void> {
+  if (signal?.aborted !== true) return
+  await close()
+  signal.throwIfAborted()
+}
+
 interface Ways {
   readonly transports: readonly { readonly transport: Transport; readonly listen: string }[]
 }
 
 async function openManagerHost(options: ManagerOptions, more: Ways): Promise<OpenedManager & { token: string }> {
+  options.signal?.throwIfAborted()
   checkListen(options)
   const allowOrigins = checkOrigins(options)
   const { listen, dataDir, logger } = options
@@ -56,6 +66,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   }
   const token = options.token ?? (await loadToken(dataDir, systemRandom))
   const viewToken = await loadViewToken(dataDir, systemRandom)
+  options.signal?.throwIfAborted()
   const { host, failed } = await startManager({
     storage: await openStorage(options.storage, join(dataDir, 'manager'), logger),
     transports: [{ transport: createWebsocketTransport({ limits, logger }), listen }, ...more.transports],
@@ -68,12 +79,16 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     newTerm: options.newTerm ?? false,
     ...(options.storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
+  await closeIfAborted(options.signal, () => host.stop())
   const address = host.addresses[0] as string
   const inspector = inspectorUrl(address, token)
   return { address, tokenFile: tokenFileOf(dataDir), inspector, token, close: () => host.stop(), failed }
 }
 
-/** A manager alone; its workers and clients dial in. Rejects with TroupeError `Invalid`, StorageError or TransportError. */
+/**
+ * A manager alone; its workers and clients dial in. Rejects with TroupeError `Invalid`, StorageError, TransportError, or
+ * the reason of the `signal` that gave it up.
+ */
 export function openManager(options: ManagerOptions): Promise<OpenedManager> {
   return openManagerHost(options, { transports: [] })
 }
@@ -100,10 +115,18 @@ async function openWorkerHost(
   transport: Transport,
   drivers: Map<string, Driver>,
 ): Promise<OpenedWorker> {
-  const { logger, token } = options
-  return startWorker({
+  const { logger, token, signal } = options
+  let storage: Storage
+  try {
+    signal?.throwIfAborted()
+    storage = await openStorage(options.storage, join(dirOf(options), 'store'), logger)
+  } catch (error) {
+    for (const driver of drivers.values()) await driver.close().catch(() => {})
+    throw error
+  }
+  const worker = await startWorker({
     offer: options,
-    storage: await openStorage(options.storage, join(dirOf(options), 'store'), logger),
+    storage,
     transport,
     managerUrl: options.manager,
     token,
@@ -112,10 +135,16 @@ async function openWorkerHost(
     random: systemRandom,
     logger,
   })
+  await closeIfAborted(signal, () => worker.close())
+  return worker
 }
 
-/** A worker alone. Resolves when it dials; see `connected`. Rejects with TroupeError `Invalid` or StorageError. */
+/**
+ * A worker alone. Resolves when it dials; see `connected`. Rejects with TroupeError `Invalid`, StorageError, or the reason
+ * of the `signal` that gave it up.
+ */
 export async function openWorker(options: WorkerOptions): Promise<OpenedWorker> {
+  options.signal?.throwIfAborted()
   const drivers = await openDrivers(options)
   if (drivers.size === 0) {
     const message =
@@ -134,11 +163,16 @@ export async function openUp(options: UpOptions): Promise<OpenedUp> {
     const drivers = await openDrivers(workerOptions)
     if (options.drivers === undefined) drivers.set('process', await openDriver('process', placeOf(workerOptions)))
     const worker = await openWorkerHost(workerOptions, network.as('worker'), drivers)
-    await Promise.race([worker.connected, worker.failed, manager.failed])
     const close = async () => {
       await worker.close()
       await manager.close()
     }
+    await unlessAborted(options.signal, Promise.race([worker.connected, worker.failed, manager.failed])).catch(
+      async (error) => {
+        await worker.close()
+        throw error
+      },
+    )
     return { ...manager, name: worker.name, close, failed: Promise.race([manager.failed, worker.failed]) }
   } catch (error) {
     await manager.close()

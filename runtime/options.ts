@@ -22,6 +22,11 @@ export interface ManagerOptions {
   readonly allowOrigins?: readonly string[]
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
+  /**
+   * Gives opening up: once what is under way has been let go of, it rejects with the signal's reason, and nothing is left
+   * open. Once it is open the signal means nothing any more; `close` ends it.
+   */
+  readonly signal?: AbortSignal
   /** What goes on, for an operator. */
   readonly logger: Logger
 }
@@ -48,6 +53,11 @@ export interface WorkerOptions {
   readonly allowMounts: readonly string[]
   /** What the manager lets in by. */
   readonly token: string
+  /**
+   * Gives opening up: once what is under way has been let go of, it rejects with the signal's reason, and nothing is left
+   * open. Once it is open the signal means nothing any more; `close` ends it.
+   */
+  readonly signal?: AbortSignal
   /** What goes on, for an operator. */
   readonly logger: Logger
 }

@@ -29,3 +29,12 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
   callbacks.add(once)
   return () => void callbacks.delete(once)
 }
+
+/** What comes of the promise, unless the signal is aborted before that: then it rejects with its reason. */
+export function unlessAborted<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise<T>((resolve, reject) => {
+    const forget = onAbort(signal, () => reject(signal.reason))
+    promise.then(resolve, reject).finally(forget)
+  })
+}
