@@ -22,6 +22,7 @@ test.each([
     })
     const said = `${stdout}\n${stderr}`
     for (const task of sampleTasks) expect(said).toContain(`ok   ${task.name}: ${task.shows}`)
+    expect(said).toMatch(/^start: watch it in a browser: http:\/\/127\.0\.0\.1:\d+\/#token=\w+$/m)
     expect(status, said).toBe(0)
     expect(readdirSync(temp).filter((name) => name.startsWith('troupe-'))).toEqual([])
   } finally {
