@@ -5,6 +5,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { Health, HealthCheck } from './health.ts'
+import { NodeUsage } from './usage.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const
@@ -332,6 +333,10 @@ export const NodeView = Type.Object({
   tasks: Type.Integer({ minimum: 0 }),
   labels: Labels,
   drivers: Type.Record(Type.String(), DriverState),
+  /** What its machine uses, as it was last told; absent while it is `Down`, or of a worker that does not say. */
+  used: Type.Optional(NodeUsage),
+  /** When that came, in milliseconds since 1970. */
+  usedAtMs: Type.Optional(Type.Integer({ minimum: 0 })),
 })
 export type NodeView = Static<typeof NodeView>
 

@@ -10,6 +10,7 @@ import * as model from '../actors/model.ts'
 import * as client from '../actors/protocol/client.ts'
 import { Frame } from '../actors/protocol/frame.ts'
 import * as session from '../actors/protocol/session.ts'
+import * as usage from '../actors/usage.ts'
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 type JsonMap = Record<string, Json>
@@ -49,7 +50,13 @@ const description =
 
 /** The shapes that have a name of their own in the code, and so get one here. */
 function namedShapes(): Map<string, string> {
-  const exported: readonly [string, unknown][] = Object.entries({ ...health, ...model, ...session, ...client })
+  const exported: readonly [string, unknown][] = Object.entries({
+    ...health,
+    ...usage,
+    ...model,
+    ...session,
+    ...client,
+  })
   const shapes = exported.filter(([, value]) => typeof value === 'object' && value !== null && 'properties' in value)
   return new Map(shapes.map(([name, shape]) => [JSON.stringify(plain(shape)), name]))
 }

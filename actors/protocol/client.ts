@@ -18,6 +18,7 @@ import {
   TaskView,
   taskStates,
 } from '../model.ts'
+import { AttemptStats, NodeUsage } from '../usage.ts'
 import { ActorStep, ActorView } from './inspection.ts'
 import { OutputChunk } from './session.ts'
 
@@ -85,7 +86,7 @@ export const TaskFilter = Type.Object(
 )
 export type TaskFilter = Static<typeof TaskFilter>
 
-export const topics = ['tasks', 'events', 'nodes', 'actors', 'logs'] as const
+export const topics = ['tasks', 'events', 'nodes', 'actors', 'logs', 'stats'] as const
 /** Set on all messages but the last that tell of one revision: the subscriber's position moves with the last. */
 const More = Type.Optional(Type.Boolean())
 
@@ -148,7 +149,8 @@ export const clientMessages = {
   /**
    * Replies: a `Snapshot` in one page or several, or what was missed; then `Delta`s, `Removed`s and `Mark`s until
    * `Unsubscribe`. Topic `tasks`: the newest state of each. Topic `events`: every transition in order. Topic `nodes`: the
-   * newest state of each. Topic `logs`: the output of one task, followed as `ReadLogs` does.
+   * newest state of each. Topic `logs`: the output of one task, followed as `ReadLogs` does. Topic `stats`: what one task
+   * uses, once a second while anybody watches, as `Stats` until `StatsEnded`.
    */
   Subscribe: Type.Object({
     type: Type.Literal('Subscribe'),
@@ -288,6 +290,26 @@ export const clientReplies = {
   /** `code` comes with `error`, and is one of `errorCodes`; a manager of before says none. */
   OutputEnded: Type.Object({
     type: Type.Literal('OutputEnded'),
+    req: Req,
+    error: Type.Optional(Type.String()),
+    code: Type.Optional(Type.String({ maxLength: 64 })),
+  }),
+  /** What nodes' machines use: to subscribers of the topic `nodes`, outside the order of revisions. Not all nodes are in it. */
+  NodesUsed: Type.Object({
+    type: Type.Literal('NodesUsed'),
+    req: Req,
+    nodes: Type.Array(Type.Object({ id: NodeId, used: NodeUsage, atMs: Type.Integer({ minimum: 0 }) })),
+  }),
+  /** What the newest attempt of a task uses; to subscribers of the topic `stats`. */
+  Stats: Type.Object({
+    type: Type.Literal('Stats'),
+    req: Req,
+    attempt: Type.Integer({ minimum: 1 }),
+    sample: AttemptStats,
+  }),
+  /** The last message of topic `stats`: the task is final, or `error` and one of `errorCodes` say why nothing more comes. */
+  StatsEnded: Type.Object({
+    type: Type.Literal('StatsEnded'),
     req: Req,
     error: Type.Optional(Type.String()),
     code: Type.Optional(Type.String({ maxLength: 64 })),

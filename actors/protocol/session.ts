@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { AttemptKey, AttemptStatus, DriverState, NodeRegistration, TaskId, TaskSpec } from '../model.ts'
+import { AttemptStats, NodeUsage } from '../usage.ts'
 import { ActorStep, ActorView, inspectionLimits } from './inspection.ts'
 
 const Epoch = Type.Integer({ minimum: 0 })
@@ -57,8 +58,8 @@ export const workerMessages = {
     /** The newest status of every attempt it holds and that has not ended; of ended ones only as many as fit, the rest follows. */
     attempts: Type.Array(AttemptStatus),
   }),
-  /** `seq` counts up from 1 within a session. */
-  Heartbeat: Type.Object({ type: Type.Literal('Heartbeat'), seq: Seq }),
+  /** `seq` counts up from 1 within a session. `used`: what its machine uses, when that has changed notably. */
+  Heartbeat: Type.Object({ type: Type.Literal('Heartbeat'), seq: Seq, used: Type.Optional(NodeUsage) }),
   /** The newest status of each attempt that changed; sent again until acknowledged. */
   Status: Type.Object({ type: Type.Literal('Status'), attempts: Type.Array(AttemptStatus) }),
   /** How far a start is, for people; not stored, not acknowledged, and nothing is lost with it. */
@@ -95,6 +96,16 @@ export const workerMessages = {
     type: Type.Literal('LogEnded'),
     stream: StreamId,
     error: Type.Optional(Type.String({ maxLength: 4_096 })),
+  }),
+  /** What the attempt uses now; without `sample` nothing of it runs just now. The first comes at once. */
+  StatsData: Type.Object({ type: Type.Literal('StatsData'), stream: StreamId, sample: Type.Optional(AttemptStats) }),
+  /** The last message of a stream of samples: the attempt has ended, or `error` says why it cannot be measured. */
+  StatsEnded: Type.Object({
+    type: Type.Literal('StatsEnded'),
+    stream: StreamId,
+    error: Type.Optional(Type.String({ maxLength: 4_096 })),
+    /** Comes with `error`, and is one of `errorCodes`. */
+    code: Type.Optional(Type.String({ maxLength: 64 })),
   }),
 }
 
@@ -161,6 +172,15 @@ export const managerMessages = {
   }),
   CreditLog: Type.Object({ type: Type.Literal('CreditLog'), stream: StreamId, bytes: Type.Integer({ minimum: 1 }) }),
   CloseLog: Type.Object({ type: Type.Literal('CloseLog'), stream: StreamId }),
+  /** Measure what an attempt uses, now and every `everyMs`, until it has ended. */
+  OpenStats: Type.Object({
+    type: Type.Literal('OpenStats'),
+    stream: StreamId,
+    taskId: TaskId,
+    attempt: Type.Integer({ minimum: 1 }),
+    everyMs: Type.Integer({ minimum: 100, maximum: 2 ** 31 - 1 }),
+  }),
+  CloseStats: Type.Object({ type: Type.Literal('CloseStats'), stream: StreamId }),
 }
 
 type Messages<T extends Record<string, import('typebox').TSchema>> = { [K in keyof T]: Static<T[K]> }

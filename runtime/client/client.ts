@@ -54,8 +54,8 @@ export interface Query {
 }
 
 export interface SubscribeOptions {
-  /** `tasks`: the newest state of each. `events`: every transition. `nodes`: the newest state of each node. `actors`: all machines. */
-  readonly topic: 'tasks' | 'events' | 'nodes' | 'actors'
+  /** `tasks`: the newest state of each. `events`: every transition. `nodes`: the newest state of each node. `actors`: all machines. `stats`: what one task uses. */
+  readonly topic: 'tasks' | 'events' | 'nodes' | 'actors' | 'stats'
   /** Only this task. */
   readonly taskId?: string
   /** Only tasks that fit all of this; of topic `nodes` only `nodes` may be in it. Default: everything. */
@@ -334,12 +334,18 @@ export class Client {
       case 'Reset':
       case 'Progress':
       case 'Steps':
+      case 'Stats':
+      case 'NodesUsed':
         this.#subscriptions.get(reply.req)?.take(reply, this.welcome.logId)
         return
       case 'Output':
         this.#outputs.get(reply.req)?.push(reply)
         return
       case 'OutputEnded':
+        this.#endStream(reply.req, endOfOutput(reply))
+        return
+      case 'StatsEnded':
+        if (reply.error === undefined) this.#subscriptions.get(reply.req)?.done()
         this.#endStream(reply.req, endOfOutput(reply))
         return
       case 'Error':

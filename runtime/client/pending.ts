@@ -103,7 +103,7 @@ export function errorOf(reply: ClientReplies['Error']): TroupeError {
 }
 
 /** Why an output is not complete; undefined if it is. A manager of before does not say which kind of failure it was. */
-export function endOfOutput({ error, code }: ClientReplies['OutputEnded']): TroupeError | undefined {
+export function endOfOutput({ error, code }: ClientReplies['OutputEnded' | 'StatsEnded']): TroupeError | undefined {
   if (error === undefined) return undefined
   const known = code !== undefined && Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'Unavailable'
   return new TroupeError(known, error)

@@ -23,13 +23,19 @@ export interface SubscriptionHandlers {
   onProgress?(text: string): void
   /** What actors did; only of the topic `actors`. */
   onSteps?(steps: ClientReplies['Steps']): void
+  /** What a task uses; only of the topic `stats`. */
+  onStats?(stats: ClientReplies['Stats']): void
+  /** The task is final, and nothing more comes; only of the topic `stats`. No `onEnd` follows. */
+  onDone?(): void
+  /** What nodes' machines use; only of the topic `nodes`. */
+  onNodesUsed?(nodes: ClientReplies['NodesUsed']['nodes']): void
   /** It was refused, or the connection is gone. Called at most once, and never after `close()`. */
   onEnd?(error: TroupeError): void
 }
 
 /** What a manager says to a subscription. */
 export type SubscriptionMessage = ClientReplies[Told]
-type Told = 'Snapshot' | 'Delta' | 'Removed' | 'Mark' | 'Reset' | 'Progress' | 'Steps'
+type Told = 'Stats' | 'NodesUsed' | 'Snapshot' | 'Delta' | 'Removed' | 'Mark' | 'Reset' | 'Progress' | 'Steps'
 
 export class Subscription {
   readonly #handlers: SubscriptionHandlers
@@ -59,6 +65,10 @@ export class Subscription {
       this.#handlers.onReset?.(message.reason)
     } else if (message.type === 'Progress') {
       this.#handlers.onProgress?.(message.text)
+    } else if (message.type === 'Stats') {
+      this.#handlers.onStats?.(message)
+    } else if (message.type === 'NodesUsed') {
+      this.#handlers.onNodesUsed?.(message.nodes)
     } else if (message.type === 'Steps') {
       this.#handlers.onSteps?.(message)
     } else if (message.type === 'Mark') {
@@ -70,6 +80,13 @@ export class Subscription {
       if (message.type === 'Delta') this.#handlers.onDelta?.(message)
       else this.#handlers.onRemoved?.(message)
     }
+  }
+
+  /** It has come to its own end. */
+  done(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#handlers.onDone?.()
   }
 
   /** The connection's side of an end. */

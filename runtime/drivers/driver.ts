@@ -5,6 +5,7 @@
  * Every verb is idempotent, for a worker that was killed calls it again: an attempt starts at most once, ever.
  */
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
+import type { AttemptStats } from '../../actors/usage.ts'
 
 /** Whose attempts these are. A driver lists, adopts and removes only what bears both ids. */
 export interface DriverScope {
@@ -133,6 +134,11 @@ export interface Driver {
   exec?(key: AttemptKey, request: ExecRequest): Promise<ExecResult>
   /** What the engine's own check says; undefined if the container has none. Rejects if the engine cannot be asked. */
   health?(key: AttemptKey): Promise<ContainerHealth | undefined>
+  /**
+   * There if `supports.stats`: what a running attempt uses now, in whole bytes; undefined if nothing of it runs. `cpuMs` never
+   * falls. Rejects if the engine cannot be asked.
+   */
+  stats?(key: AttemptKey): Promise<AttemptStats | undefined>
   /** Lets go of the engine; attempts go on running. */
   close(): Promise<void>
 }

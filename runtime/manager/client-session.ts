@@ -18,6 +18,7 @@ import type { Backups } from './backups.ts'
 import type { Drains } from './drains.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
+import type { Samplings, StatsReader } from './samplings.ts'
 import type { Desk } from './stream/desk.ts'
 import { Outlet } from './stream/outlet.ts'
 import type { Reader, Streams } from './stream/streams.ts'
@@ -31,6 +32,7 @@ export interface ClientParts {
   readonly drains: Drains
   readonly backups: Backups
   readonly outputs: Outputs
+  readonly samplings: Samplings
   readonly streams: Streams
   readonly desk: Desk
   readonly logger: Logger
@@ -288,15 +290,17 @@ export class ClientSession {
 
   async #subscribe(stream: Stream, request: ClientMessages['Subscribe']): Promise<void> {
     const { req, topic, filter, from } = request
-    if (topic === 'logs') {
+    if (topic === 'logs' || topic === 'stats') {
       const [taskId] = filter?.ids ?? []
       if (taskId === undefined || filter?.ids?.length !== 1 || Object.keys(filter).length > 1 || from !== 'snapshot') {
+        const what = topic === 'logs' ? 'output is' : 'stats are'
         throw new TroupeError(
           'Invalid',
-          'output is followed from a "snapshot" on, of one task: the filter names its id only',
+          `${what} followed from a "snapshot" on, of one task: the filter names its id only`,
         )
       }
-      await this.#readLogs(stream, { type: 'ReadLogs', req, taskId, follow: true })
+      if (topic === 'stats') await this.#watchStats(stream, req, taskId)
+      else await this.#readLogs(stream, { type: 'ReadLogs', req, taskId, follow: true })
       return
     }
     await this.#parts.desk.open(request, {
@@ -340,6 +344,33 @@ export class ClientSession {
     const end = outputs.open(reader, view, (number) => attempts.find((one) => one.attempt === number)?.nodeId)
     // It may have ended at once.
     if (!stream.closed) stream.end = end
+  }
+
+  async #watchStats(stream: Stream, req: number, prefix: string): Promise<void> {
+    const { tasks, samplings, journal } = this.#parts
+    const taskId = await tasks.resolve(prefix)
+    const view = await tasks.view(taskId)
+    await this.#durable()
+    if (stream.closed) return
+    const reader: StatsReader = {
+      taskId,
+      // One that is behind gets the next.
+      onSample: (attempt, sample) => {
+        if (!this.#channel.held) this.#channel.send({ type: 'Stats', req, attempt, sample })
+      },
+      onEnd: (error) => {
+        stream.closed = true
+        this.#streams.delete(req)
+        const reason = error === undefined ? {} : { error: error.message, code: error.code }
+        this.#channel.send({ type: 'StatsEnded', req, ...reason })
+      },
+    }
+    const end = samplings.open(reader, view)
+    if (stream.closed) return
+    stream.end = end
+    // What has happened since it was looked up was told to nobody.
+    const newest = await tasks.view(taskId)
+    journal.afterAll(() => samplings.onNews(newest))
   }
 
   #ended(): void {

@@ -33,6 +33,7 @@ import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
 import { recover } from './recover.ts'
+import { Samplings } from './samplings.ts'
 import { Actors } from './stream/actors.ts'
 import { Desk } from './stream/desk.ts'
 import { EventPast } from './stream/event-past.ts'
@@ -41,6 +42,7 @@ import type { Commit } from './stream/news.ts'
 import { NodeChanges, Streams } from './stream/streams.ts'
 import { TaskPast } from './stream/task-past.ts'
 import { Tasks } from './tasks.ts'
+import { Usages } from './usages.ts'
 import { Workers } from './workers.ts'
 
 export interface ManagerHostOptions {
@@ -52,10 +54,10 @@ export interface ManagerHostOptions {
   readonly viewToken?: string
   /** Origins of pages that may dial in, as browsers write them. Default: only pages of its own address. */
   readonly allowOrigins?: readonly string[]
-  readonly version: string
-  readonly clock: Clock
   /** Answers plain HTTP at these addresses. Default: such requests are told to dial. */
   readonly serve?: ListenOptions['serve']
+  readonly version: string
+  readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly scheduler?: Scheduler<never>
@@ -83,6 +85,8 @@ interface Parts {
   readonly streams: Streams
   readonly nodeChanges: NodeChanges
   readonly outputs: Outputs
+  readonly samplings: Samplings
+  readonly usages: Usages
   readonly workers: Workers
   readonly backups: Backups
   readonly door: ManagerDoor
@@ -171,13 +175,9 @@ export class ManagerHost {
     const viewOf = (taskId: string) => tasks.known(taskId)
     const streams = new Streams({ logId, clock, journal, limits, viewOf })
     const nodeChanges: NodeChanges = new NodeChanges(streams, (nodeId) => nodes.view(nodeId))
-    const outputs: Outputs = new Outputs((nodeId) => workers.session(nodeId))
-    const onCommit = (commit: Commit) => {
-      streams.publish(commit)
-      for (const { task } of commit.news) outputs.onNews(task)
-    }
+    const passages = createPassages(streams, clock, (nodeId) => workers.session(nodeId))
     const onReserved = (turn: Turn, nodeId: string) => nodeChanges.changed(turn, nodeId)
-    const book = new Book({ placement, desired, history, onCommit, onReserved })
+    const book = new Book({ placement, desired, history, onCommit: passages.onCommit, onReserved })
     const host: ActorHost = new ActorHost({
       journal,
       clock,
@@ -206,11 +206,11 @@ export class ManagerHost {
       nodeChanges.changed(turn, nodeIdOf(node.address), registrationOf(node).name)
       actors.nodeRemoved(turn, node)
     }
-    const nodes: Nodes = new Nodes({ host, book, placement, liveness, onRemoved })
+    const nodes: Nodes = new Nodes({ host, book, placement, liveness, usages: passages.usages, onRemoved })
     const setAside = new Set<string>()
     const shared = {
-      ...{ setAside, host, journal, book, desired, nodes, placement, liveness, outputs, streams, nodeChanges },
-      ...{ clock, random, logger },
+      ...{ setAside, host, journal, book, desired, nodes, placement, liveness, streams, nodeChanges },
+      ...{ ...passages, clock, random, logger },
     }
     const workers: Workers = new Workers({ ...shared, ...times, actors, identity: office })
     const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
@@ -219,17 +219,17 @@ export class ManagerHost {
     const taskPast = new TaskPast({ storage, journal, host, tasks, limits })
     const eventPast = new EventPast({ storage, journal, history, tasks, limits })
     const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast, actors })
-    outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
+    passages.outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
       ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, nodes, drains, backups, outputs, streams, desk, logger },
+      clientParts: { logId, journal, tasks, nodes, drains, backups, ...passages, streams, desk, logger },
       workers,
       clock,
       logger,
     })
-    const others = { workers, backups, door, setAside }
-    return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, outputs, ...others }
+    const others = { ...passages, workers, backups, door, setAside }
+    return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, ...others }
   }
 
   /** Where the door is, and who may pass. */
@@ -300,9 +300,9 @@ export class ManagerHost {
   }
 
   async #close(): Promise<void> {
-    const { door, liveness, journal, host, streams } = this.#parts as Parts
+    const { door, liveness, journal, host, streams, samplings, usages } = this.#parts as Parts
     liveness.stop()
-    streams.close()
+    for (const part of [streams, samplings, usages]) part.close()
     await door.close()
     // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
     await journal.close()
@@ -321,8 +321,28 @@ export class ManagerHost {
   #fail(error: Error): void {
     this.#parts?.liveness.stop()
     this.#parts?.streams.close()
+    this.#parts?.samplings.close()
+    this.#parts?.usages.close()
     this.#opened?.reject(error)
     void this.#parts?.door.fail()
     this.#options.onFailure(error)
   }
+}
+
+type SessionOf = ConstructorParameters<typeof Outputs>[0]
+
+/** What is passed on from workers to those who watch, and kept by nobody here. */
+function createPassages(streams: Streams, clock: Clock, sessionOf: SessionOf) {
+  const outputs: Outputs = new Outputs(sessionOf)
+  const samplings: Samplings = new Samplings({ clock, sessionOf })
+  const isFollowed = () => streams.followsNodes
+  const usages = new Usages({ clock, isFollowed, tell: (nodes) => streams.publishUsage(nodes) })
+  const onCommit = (commit: Commit) => {
+    streams.publish(commit)
+    for (const { task } of commit.news) {
+      outputs.onNews(task)
+      samplings.onNews(task)
+    }
+  }
+  return { outputs, samplings, usages, onCommit }
 }

@@ -9,12 +9,14 @@ import type { Turn } from '../host/turn.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
 import type { Placement } from './placement.ts'
+import type { Usages } from './usages.ts'
 
 export interface NodesOptions {
   readonly host: ActorHost
   readonly book: Book
   readonly placement: Placement
   readonly liveness: Liveness
+  readonly usages: Usages
   /** It was forgotten, in this turn. */
   readonly onRemoved: (turn: Turn, node: HostedActor) => void
 }
@@ -128,13 +130,14 @@ export class Nodes {
 
   /** Forgets a node for good. Tasks that it may still run are waited for as before. */
   remove(turn: Turn, nodeId: string): void {
-    const { host, placement, liveness, onRemoved } = this.#options
+    const { host, placement, liveness, usages, onRemoved } = this.#options
     const actor = this.get(nodeId)
     actor?.timers.cancelAll()
     host.actors.delete(keys.nodeRecord(nodeId))
     turn.del(keys.nodeRecord(nodeId))
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
+    usages.forget(nodeId)
     if (actor !== undefined) onRemoved(turn, actor)
   }
 
@@ -150,16 +153,20 @@ export class Nodes {
 
   #view(actor: HostedActor): NodeView {
     const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
-    const { placement } = this.#options
+    const { placement, usages } = this.#options
+    const standing = nodeStanding(actor.snapshot.value)
+    // Of one that is gone nobody knows what it uses.
+    const usage = standing.state === 'Down' ? undefined : usages.get(nodeId)
     return {
       id: nodeId,
       name,
-      ...nodeStanding(actor.snapshot.value),
+      ...standing,
       offered: { ...resources },
       reserved: { ...(placement.node(nodeId)?.reserved ?? { cpus: 0, memoryBytes: 0 }) },
       tasks: placement.attempts(nodeId),
       labels: { ...labels },
       drivers: { ...drivers },
+      ...(usage === undefined ? {} : { used: { ...usage.used }, usedAtMs: usage.atMs }),
     }
   }
 }

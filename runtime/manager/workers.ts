@@ -22,8 +22,10 @@ import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
 import type { Outputs } from './outputs.ts'
 import type { Placement } from './placement.ts'
+import type { Samplings } from './samplings.ts'
 import type { Actors } from './stream/actors.ts'
 import type { NodeChanges, Streams } from './stream/streams.ts'
+import type { Usages } from './usages.ts'
 import { WorkerSession } from './worker-session.ts'
 
 type Hello = WorkerMessages['WorkerHello']
@@ -48,6 +50,8 @@ export interface WorkersOptions {
   readonly placement: Placement
   readonly liveness: Liveness
   readonly outputs: Outputs
+  readonly samplings: Samplings
+  readonly usages: Usages
   readonly streams: Streams
   readonly actors: Actors
   readonly nodeChanges: NodeChanges
@@ -195,6 +199,7 @@ export class Workers {
         })
         session.welcomed = true
         this.#sendComplete(session)
+        this.#options.samplings.onWelcome(session)
         this.#options.actors.onWelcome(session)
         logger.info(`node ${session.name} is ready`)
       })
@@ -254,6 +259,7 @@ export class Workers {
     switch (message.type) {
       case 'Heartbeat':
         session.channel.send({ type: 'HeartbeatAck', seq: message.seq })
+        if (message.used !== undefined) this.#options.usages.heard(session.nodeId, message.used)
         break
       case 'Status':
         this.#take(session, message.attempts)
@@ -278,6 +284,10 @@ export class Workers {
       case 'LogData':
       case 'LogEnded':
         this.#options.outputs.onWorker(session, message)
+        break
+      case 'StatsData':
+      case 'StatsEnded':
+        this.#options.samplings.onWorker(session, message)
         break
       case 'WorkerHello':
         session.channel.close(closeCodes.protocol, 'a Hello comes once, and first')
@@ -337,6 +347,7 @@ export class Workers {
     // Also of a session that another one has replaced: its worker forgot the streams with it.
     this.#options.outputs.onWorkerGone(session)
     this.#options.actors.workers.onGone(session)
+    this.#options.samplings.onWorkerGone(session)
     if (this.#sessions.get(session.nodeId) !== session) return
     this.#sessions.delete(session.nodeId)
     this.#options.liveness.disconnected(session.nodeId)

@@ -17,6 +17,7 @@ import { Logs } from './logs.ts'
 import { Recovery } from './recover.ts'
 import { Removals } from './removals.ts'
 import { Retries } from './retries.ts'
+import { Samplings } from './samplings.ts'
 import { type Hello, Session, type SessionMessage, sessionAddress, type Welcome } from './session.ts'
 import { Statuses } from './statuses.ts'
 import { StopAfter } from './stop-after.ts'
@@ -59,6 +60,7 @@ export interface Parts {
   readonly stopAfter: StopAfter
   readonly logs: Logs
   readonly inspection: Inspection
+  readonly samplings: Samplings
   readonly session: Session
 }
 
@@ -103,6 +105,10 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     drivers: options.drivers,
     send: (message) => session.send(message, 'bulk'),
   })
+  const samplings = new Samplings({
+    ...{ attempts, drivers, clock, logger },
+    send: (message) => session.send(message, 'bulk'),
+  })
   const { nodeId } = stored.identity
   const inspection = new Inspection({ host, journal, nodeId, send: (message) => session.send(message) })
   const session: Session = new Session({
@@ -113,13 +119,14 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
       statuses.drained()
       inspection.drained()
       logs.drained()
+      samplings.drained()
     },
     ...events,
   })
   const parts: Parts = {
     inspection,
     ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
-    ...{ heartbeat, stopAfter, logs, session, checkups },
+    ...{ heartbeat, stopAfter, logs, samplings, session, checkups },
   }
   host.run((turn) => {
     host.create(turn, workerAddress, 'worker', undefined)

@@ -175,17 +175,18 @@ export class WorkerHost {
   }
 
   #onClosed(reason: string): void {
-    const { heartbeat, statuses, logs, stopAfter } = this.#started()
+    const { heartbeat, statuses, logs, samplings, stopAfter } = this.#started()
     this.#started().inspection.close()
     heartbeat.close()
     statuses.close()
     logs.closeAll()
+    samplings.closeAll()
     if (this.#phase === 'serving') stopAfter.check()
     this.#options.onDisconnected?.(reason)
   }
 
   #onMessage(message: SessionMessage): void {
-    const { heartbeat, desired, logs } = this.#started()
+    const { heartbeat, desired, logs, samplings } = this.#started()
     switch (message.type) {
       case 'HeartbeatAck':
         heartbeat.acknowledge(message.seq)
@@ -207,6 +208,12 @@ export class WorkerHost {
         break
       case 'CloseLog':
         logs.close(message.stream)
+        break
+      case 'OpenStats':
+        samplings.open(message)
+        break
+      case 'CloseStats':
+        samplings.close(message.stream)
         break
       default:
         message satisfies never
@@ -244,7 +251,7 @@ export class WorkerHost {
 
   /** Nothing more is begun, and nothing more is heard of the drivers. */
   #letGo(): void {
-    const { drivers, attempts, removals, recovery, checkups, alarms, logs } = this.#started()
+    const { drivers, attempts, removals, recovery, checkups, alarms, logs, samplings } = this.#started()
     drivers.close()
     attempts.close()
     removals.close()
@@ -252,6 +259,7 @@ export class WorkerHost {
     checkups.close()
     alarms.close()
     logs.closeAll()
+    samplings.closeAll()
   }
 
   #end(): void {

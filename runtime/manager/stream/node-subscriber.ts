@@ -1,6 +1,7 @@
 /** A subscription to where nodes stand. Nodes have no history, and are few: who is behind keeps the newest of each. */
 import type { NodeView } from '../../../actors/model.ts'
 import type { ClientReply, TaskFilter } from '../../../actors/protocol/client.ts'
+import type { NodeUsed } from '../usages.ts'
 import type { Outlet, Teller } from './outlet.ts'
 
 /** What a commit did to a node. */
@@ -21,8 +22,11 @@ export interface NodeSubscriberOptions {
   readonly published: () => number
 }
 
+/** Of a node's usage once encoded, roughly. */
+const usageBytes = 160
+
 export const bytesOfNode = ({ labels, drivers }: NodeView): number =>
-  260 +
+  420 +
   24 * Object.keys(drivers).length +
   Object.entries(labels).reduce((sum, [a, b]) => sum + a.length + b.length + 8, 0)
 
@@ -33,6 +37,10 @@ export class NodeSubscriber implements Teller {
   #first: NodeView[] | undefined
   /** By node, in the order of their revisions. */
   readonly #waiting = new Map<string, NodeNews>()
+  /** What machines use and was not told yet: the newest of each. */
+  readonly #used = new Map<string, NodeUsed>()
+  /** Ids of the nodes that it has told of and that are not gone. */
+  readonly #followed = new Set<string>()
   #begun = false
 
   constructor(options: NodeSubscriberOptions) {
@@ -60,6 +68,13 @@ export class NodeSubscriber implements Teller {
     if (this.#begun) this.#options.outlet.wait(this)
   }
 
+  /** Of nodes that it has not told of yet it says nothing: their usage comes with them. */
+  use(nodes: readonly NodeUsed[]): void {
+    if (!this.#begun) return
+    for (const news of nodes) if (this.#followed.has(news.id)) this.#used.set(news.id, news)
+    if (this.#used.size > 0) this.#options.outlet.wait(this)
+  }
+
   mark(): void {
     const { req, outlet, published } = this.#options
     const revision = published()
@@ -78,7 +93,8 @@ export class NodeSubscriber implements Teller {
     if (!this.#begun) return
     if (this.#first !== undefined) this.#page(this.#first)
     else this.#flush()
-    if (this.#first !== undefined || this.#waiting.size > 0) this.#options.outlet.wait(this)
+    if (this.#first === undefined && this.#waiting.size === 0) this.#tellUsage()
+    if (this.#first !== undefined || this.#waiting.size + this.#used.size > 0) this.#options.outlet.wait(this)
   }
 
   #page(nodes: NodeView[]): void {
@@ -89,7 +105,18 @@ export class NodeSubscriber implements Teller {
     const rest = nodes.slice(count)
     this.#first = rest.length > 0 ? rest : undefined
     const more = rest.length > 0 ? { more: true } : {}
+    for (const { id } of nodes.slice(0, count)) this.#followed.add(id)
     outlet.send({ type: 'Snapshot', req, logId, revision: this.told, ...more, nodes: nodes.slice(0, count) }, bytes)
+  }
+
+  #tellUsage(): void {
+    const { req, outlet, pageBytes } = this.#options
+    const most = Math.max(1, Math.floor(pageBytes / usageBytes))
+    while (this.#used.size > 0 && outlet.room) {
+      const nodes = [...this.#used.values()].slice(0, most)
+      for (const { id } of nodes) this.#used.delete(id)
+      outlet.send({ type: 'NodesUsed', req, nodes: nodes.map((news) => ({ ...news })) }, nodes.length * usageBytes)
+    }
   }
 
   #flush(): void {
@@ -103,6 +130,8 @@ export class NodeSubscriber implements Teller {
       const reply: ClientReply =
         node === undefined ? { type: 'Removed', ...head, id, why: 'gone' } : { type: 'Delta', ...head, node }
       if (!isFollowed) this.told = revision
+      if (node === undefined) this.#followed.delete(id)
+      else this.#followed.add(id)
       outlet.send(reply, node === undefined ? 64 : bytesOfNode(node))
     }
   }

@@ -10,6 +10,7 @@ import type { Journal } from '../../host/journal.ts'
 import { keys } from '../../host/keys.ts'
 import { encodeRecord } from '../../host/record.ts'
 import type { Turn } from '../../host/turn.ts'
+import type { NodeUsed } from '../usages.ts'
 import type { StreamLimits } from './limits.ts'
 import { type Commit, Recent } from './news.ts'
 import type { NodeNews, NodeSubscriber } from './node-subscriber.ts'
@@ -136,6 +137,11 @@ export class Streams implements Source {
 
   publishNodes(news: Iterable<NodeNews>): void {
     for (const one of news) for (const subscriber of this.#nodes) subscriber.tell(one)
+  }
+
+  /** Outside the order of revisions: what nodes use is no commit's doing. */
+  publishUsage(nodes: readonly NodeUsed[]): void {
+    for (const subscriber of this.#nodes) subscriber.use(nodes)
   }
 
   progress(message: Omit<ClientReplies['Progress'], 'type' | 'req'>): void {
