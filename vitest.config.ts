@@ -1,4 +1,6 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Tests that speak to a Docker engine and to nothing else of weight. */
 const docker = [
@@ -7,8 +9,49 @@ const docker = [
   'test/runtime/drivers/docker*.test.ts',
 ]
 
-/** Tests that use an engine or whole processes of Troupe: one file at a time, for they share one machine. */
+/** Tests that use an engine or whole processes of Troupe. */
 const engine = [...docker, 'test/e2e/**/*.test.ts', 'test/browser/**/*.test.ts', 'test/scripts*.test.ts']
+
+/** Those of them that need the machine for themselves: one file at a time, and nothing beside it. */
+const alone = [
+  // They time what they do.
+  'test/browser/**/*.test.ts',
+  'test/e2e/faults-clock.test.ts',
+  'test/e2e/faults-recovery.test.ts',
+  'test/scripts-bench.test.ts',
+  // It gives the engine short deadlines.
+  'test/runtime/docker-faults.test.ts',
+  // They start and kill an engine of their own, on the one bridge that is meant for it.
+  'test/e2e/faults-engine.test.ts',
+  'test/runtime/docker-engine-death.test.ts',
+  // It keeps the engine busy with fifty containers at once.
+  'test/e2e/two-workers.test.ts',
+  // It may build this checkout anew.
+  'test/scripts-start.test.ts',
+]
+
+/** The longest of their kind, which begin first, so that no processor waits for one that began last. */
+const longest = [
+  'test/simulation/simulation.test.ts',
+  'test/simulation/mutants.test.ts',
+  'test/actors/persist.test.ts',
+  'test/e2e/kill-loop.test.ts',
+  'test/e2e/stream-restarts.test.ts',
+  'test/scripts.test.ts',
+  'test/e2e/cli-verbs.test.ts',
+  'test/e2e/faults-lease.test.ts',
+]
+
+/** Vitest knows what took long only where it ran before, which a fresh checkout has not. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rankOf = ({ moduleId }: TestSpecification) => {
+      const rank = longest.findIndex((path) => moduleId.endsWith(`/${path}`))
+      return rank < 0 ? longest.length : rank
+    }
+    return (await super.sort(files)).sort((one, other) => rankOf(one) - rankOf(other))
+  }
+}
 
 /**
  * Set by scripts/test, to the reason, where there is no engine. Whole files of docker tests are left out here; a test
@@ -31,16 +74,27 @@ const soak = process.env.TROUPE_SOAK
           include: ['test/soak/*.test.ts'],
           fileParallelism: false,
           testTimeout: 3_600_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ]
   : []
 
+/** What all tests with an engine or whole processes are given. */
+const patience = {
+  exclude: leftOut,
+  // Real engines, browsers and kills on a machine that others may use: in CI one of them may stumble once, and its line
+  // says so. What stumbles twice fails.
+  retry: process.env.CI === 'true' ? 1 : 0,
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+}
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
@@ -48,23 +102,26 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...engine, 'test/soak/**'],
+          // Vitest would leave one processor idle, which of two is half.
+          maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },
         },
       },
       {
         extends: true,
         test: {
+          ...patience,
           name: 'engine',
           include: engine,
-          exclude: leftOut,
-          fileParallelism: false,
-          // Real engines, browsers and kills on a machine that others may use: in CI one of them may stumble once, and its line
-          // says so. What stumbles twice fails.
-          retry: process.env.CI === 'true' ? 1 : 0,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          exclude: [...leftOut, ...alone],
+          // Two files, for each of them waits for half of its time. More would make them wait for each other.
+          maxWorkers: Math.min(2, availableParallelism()),
           sequence: { groupOrder: 1 },
         },
+      },
+      {
+        extends: true,
+        test: { ...patience, name: 'alone', include: alone, fileParallelism: false, sequence: { groupOrder: 2 } },
       },
       ...soak,
     ],

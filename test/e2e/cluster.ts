@@ -6,6 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
+import type { Client } from '../../runtime/client/client.ts'
+import { openClient } from '../../runtime/connect.ts'
 
 export const testImage = 'troupe-test/busybox:1'
 const main = resolve(import.meta.dirname, '../../dist/runtime/cli/main.js')
@@ -149,13 +151,23 @@ export class Cluster {
     return JSON.parse(stdout) as T
   }
 
+  /** Asks once over a connection of its own; undefined while nobody answers. */
+  async ask<T>(question: (client: Client) => Promise<T>): Promise<T | undefined> {
+    const token = await this.token()
+    const client = await openClient({ url: this.address, token }).catch(() => undefined)
+    try {
+      return client && (await question(client).catch(() => undefined))
+    } finally {
+      client?.close()
+    }
+  }
+
   /** Waits until this many nodes are Ready. */
   async ready(nodes: number): Promise<void> {
     await until(`${nodes} ready nodes`, async () => {
-      const { code, stdout } = await this.troupe('node', '--json')
-      if (code !== 0) return undefined
-      const ready = (JSON.parse(stdout) as { state: string }[]).filter(({ state }) => state === 'Ready')
-      return ready.length >= nodes ? true : undefined
+      const found = await this.ask((client) => client.nodes())
+      const ready = found?.items.filter(({ state }) => state === 'Ready')
+      return ready !== undefined && ready.length >= nodes ? true : undefined
     })
   }
 
