@@ -9,7 +9,7 @@ import { flagOfHealth, type HealthFlags, healthFlags, healthOf } from './health-
 import { labelsOf } from './host-flags.ts'
 import { parseMount } from './mount.ts'
 import { parseSize } from './size.ts'
-import { findFault } from './spec-check.ts'
+import { dockerOnly, findFault, type SpecFault } from './spec-check.ts'
 import { parseTaskId } from './task-id.ts'
 
 /** What says how to run, not what. */
@@ -22,7 +22,7 @@ export interface RunFlags extends AddressFlags, SpecFlags {
 
 export interface SpecFlags extends HealthFlags {
   readonly name?: string
-  readonly driver?: 'docker' | 'process'
+  readonly driver?: string
   readonly env?: readonly string[]
   readonly workdir?: string
   readonly user?: string
@@ -46,7 +46,7 @@ export interface SpecFlags extends HealthFlags {
 
 const specFlags: readonly Option[] = [
   new Option('--name <name>', 'a name for people'),
-  new Option('--driver <driver>', 'what runs it (default docker)').choices(['docker', 'process']),
+  new Option('--driver <driver>', 'what runs it: docker (default), process, or one of your own that a node offers'),
   new Option(
     '-e, --env <key=value>',
     'a variable; KEY alone takes it from this environment; may be repeated',
@@ -149,11 +149,17 @@ export function specFromFlags(
       health: healthOf(flags),
     }),
   }
-  const fault = findFault(spec)
+  const fault = findFault(spec) ?? findForeign(spec)
   if (!fault) return spec as TaskSpec
   const name = flagOfField[fault.path.slice(0, 2).join('.')] ?? flagOfField[fault.path[0] ?? ''] ?? `--${fault.path[0]}`
   const next = fault.path[0] === 'image' || fault.path[0] === 'command' ? ' See "troupe run --help".' : ''
   throw new UsageError(`${name} ${fault.message}.${next}`)
+}
+
+// In a file an application's own driver may make of these what it likes; as flags they are docker's.
+function findForeign(spec: Readonly<Record<string, unknown>>): SpecFault | undefined {
+  const foreign = spec.driver === 'docker' ? undefined : dockerOnly.find((field) => spec[field] !== undefined)
+  return foreign && { path: [foreign], message: 'is only for the docker driver' }
 }
 
 function given(fields: Record<string, unknown>): Record<string, unknown> {

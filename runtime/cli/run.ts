@@ -11,7 +11,7 @@ import type { TaskFile } from './task-file.ts'
 
 const usage = `
   troupe run IMAGE [COMMAND…]
-  troupe run --driver process -- COMMAND…
+  troupe run --driver process -- COMMAND…     (or a driver of your own)
   troupe run -f task.yaml
 
 Attached unless -d: transitions and the task's stderr go to stderr, its stdout to stdout. The first Ctrl-C stops
@@ -19,7 +19,7 @@ the task, the second kills it, the third leaves it. A lost connection or a close
 
 export function buildRun(cli: Cli): Command {
   const command = newCommand('run', 'Runs a task: a container, or a process.')
-    .argument('[words...]', 'IMAGE and COMMAND, or COMMAND alone with --driver process')
+    .argument('[words...]', 'IMAGE and COMMAND, or COMMAND alone with any --driver but docker')
     .passThroughOptions()
     .addHelpText('after', usage + taskExitCodesHelp)
   return withConnection(withRunFlags(command)).action(async (words: string[], flags: RunFlags) => {

@@ -9,9 +9,10 @@ export interface SpecFault {
   readonly message: string
 }
 
-const dockerOnly = ['image', 'pull', 'entrypoint', 'network', 'pidsLimit', 'init', 'mounts'] as const
+export const dockerOnly = ['image', 'pull', 'entrypoint', 'network', 'pidsLimit', 'init', 'mounts'] as const
 
 const patternHints: Readonly<Record<string, string>> = {
+  driver: 'must be a name such as docker: small letters, digits and -, a letter first, 63 at most',
   constraints: 'must look like label=value or label!=value',
   source: 'must be an absolute path',
   target: 'must be an absolute path',

@@ -32,6 +32,8 @@ describe('what is asked for', () => {
     [['alpine'], { driver: 'docker', image: 'alpine' }],
     [['--driver', 'process', '--', 'sh', '-c', 'exit 3'], { driver: 'process', command: ['sh', '-c', 'exit 3'] }],
     [['--driver', 'process', 'sleep', '1'], { driver: 'process', command: ['sleep', '1'] }],
+    [['--driver', 'thread-2', '--cpus', '1', 'a.js', 'b'], { driver: 'thread-2', cpus: 1, command: ['a.js', 'b'] }],
+    [['--driver', 'thread-2'], { driver: 'thread-2' }],
     [['--entrypoint', '/bin/sh', 'alpine'], { driver: 'docker', image: 'alpine', entrypoint: ['/bin/sh'] }],
     [['--entrypoint', '', 'alpine'], { driver: 'docker', image: 'alpine', entrypoint: [] }],
     [

@@ -1,6 +1,7 @@
 /** A Troupe inside an application: what it does when its store fails, and that parts of the application's own are used. */
 import { afterEach, expect, test } from 'vitest'
 import { createMemoryStorage, type OpenedTroupe, openTroupe, type Storage } from '../../runtime/index.ts'
+import { cli } from './cli-rig.ts'
 import { ScriptDriver } from './script-driver.ts'
 
 const spec = { driver: 'process' as const, command: ['work'] }
@@ -83,4 +84,18 @@ test('the drivers of an application are offered under their own names, and a tas
   await expect
     .poll(async () => (await troupe?.get(waiting.id))?.getSnapshot().context.reason, { timeout: 20_000 })
     .toMatch(/no driver process/)
+})
+
+test('the command line runs what a driver of the application takes; what no node offers waits, and explain says so', async () => {
+  const lambda = new ScriptDriver('lambda')
+  troupe = await openTroupe({ storage: 'memory', drivers: [lambda], listen: '127.0.0.1:0', name: 'here' })
+  const env = { TROUPE_ADDR: troupe.address as string, TROUPE_TOKEN: troupe.token }
+  expect((await cli(['run', '-d', '--id', 'a', '--driver', 'lambda', 'fn', 'x'], { env })).code).toBe(0)
+  await expect.poll(async () => (await cli(['status', 'a'], { env })).stdout, { timeout: 20_000 }).toContain('Running')
+  expect((await troupe.get('a')).getSnapshot().context.command).toEqual(['fn', 'x'])
+  expect((await cli(['run', '-d', '--id', 'b', '--driver', 'lambada', 'fn'], { env })).code).toBe(0)
+  await expect
+    .poll(async () => (await cli(['explain', 'b'], { env })).stdout, { timeout: 20_000 })
+    .toMatch(/has no driver lambada/)
+  expect((await cli(['status', 'b'], { env })).stdout).toContain('Pending')
 })
