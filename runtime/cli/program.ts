@@ -48,6 +48,7 @@ const entries: readonly Entry[] = [
     summary: 'print where a browser can watch it all',
     load: async () => (await import('./inspector.ts')).buildInspector,
   },
+  { name: 'stats', summary: 'show what a task uses', load: async () => (await import('./stats.ts')).buildStats },
   {
     name: 'chart',
     summary: 'draw a state machine, of ours or of yours',

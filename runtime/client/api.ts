@@ -15,6 +15,7 @@ export type { Access } from '../../actors/protocol/access.ts'
 export type { TaskFilter } from '../../actors/protocol/client.ts'
 export { type ErrorCode, errorCodes, TroupeError } from '../../actors/protocol/errors.ts'
 export type { ActorStep, ActorView, MachineName } from '../../actors/protocol/inspection.ts'
+export type { AttemptStats, NodeUsage } from '../../actors/usage.ts'
 export type { Logger } from '../logger.ts'
 export type { ActorNews, ActorStream, ActorsOptions } from './actor-stream.ts'
 export type { CallOptions } from './asking.ts'
@@ -24,6 +25,7 @@ export type { TaskOutput, TaskRefEvent, TaskSnapshot, TaskStateTest, TaskStateVa
 export type { LogPosition } from './subscription.ts'
 export type { TaskChange, TaskChanges, WatchOptions } from './task-changes.ts'
 export type { RerunOptions, StopOptions, Stopped, TaskEmitted, TaskRef } from './task-ref.ts'
+export type { TaskStats } from './task-stats.ts'
 export type { StreamOptions } from './time-limit.ts'
 export type {
   BackupMade,

@@ -17,7 +17,8 @@ import { type Known, RemoteTask, type TaskHome } from './remote-task.ts'
 import type { TaskOutput } from './snapshot.ts'
 import { ChangeReader, type TaskChanges, type WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
-import { limitTime } from './time-limit.ts'
+import { type TaskStats, watchStats } from './task-stats.ts'
+import { limitTime, type StreamOptions } from './time-limit.ts'
 import type {
   BackupMade,
   DrainOptions,
@@ -189,6 +190,10 @@ export class RemoteTroupe implements Troupe, TaskHome {
       return { view: ref.getSnapshot().context, watch: (until: AbortSignal) => ref.watch(until) }
     }
     return readLogs({ link: this.#link, name, options, find })
+  }
+
+  stats(id: string, options: StreamOptions = {}): AsyncGenerator<TaskStats, void> {
+    return watchStats({ link: this.#link, id, options })
   }
 
   async explain(id: string, options: CallOptions = {}): Promise<Explanation> {

@@ -10,6 +10,8 @@ import type { LogLine, LogsOptions } from './log-lines.ts'
 import type { TaskOutput } from './snapshot.ts'
 import type { TaskChanges, WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
+import type { TaskStats } from './task-stats.ts'
+import type { StreamOptions } from './time-limit.ts'
 
 /** Why a task is where it is: its view and spec, the newest placement decision, attempts, last events, and timers. */
 export type Explanation = Omit<ClientReplies['Explanation'], 'type' | 'req'>
@@ -117,6 +119,11 @@ export interface Troupe extends AsyncDisposable {
    * `Ambiguous`, and `Unavailable` where output is missing (see `onIncomplete`).
    */
   logs(id: string, options?: LogsOptions): AsyncIterable<LogLine>
+  /**
+   * What a task uses, about once a second, through all its attempts until it is final; it is measured only while somebody
+   * watches. Throws from the iteration: `NotFound`, `Ambiguous`, `Invalid` (its driver or its worker cannot tell), `Unavailable`.
+   */
+  stats(id: string, options?: StreamOptions): AsyncIterable<TaskStats>
   /** Why a task is where it is. Rejects with `NotFound`, `Ambiguous`. */
   explain(id: string, options?: CallOptions): Promise<Explanation>
   /**

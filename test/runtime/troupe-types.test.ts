@@ -46,6 +46,7 @@ const methods = {
   rerun: 'rerun',
   explain: 'explain',
   logs: 'logs',
+  stats: 'stats',
   backup: 'backup',
   node: 'nodes',
   'node drain': 'drain',
@@ -105,6 +106,7 @@ test('and so does every iteration', () => {
   expectTypeOf<OptionsOf<Troupe['events']>>().toExtend<StreamOptions>()
   expectTypeOf<OptionsOf<Troupe['watch']>>().toExtend<StreamOptions>()
   expectTypeOf<OptionsOf<Troupe['logs']>>().toExtend<StreamOptions>()
+  expectTypeOf<OptionsOf<Troupe['stats']>>().toEqualTypeOf<StreamOptions>()
   expectTypeOf<OptionsOf<Troupe['listAll']>>().toExtend<StreamOptions>()
   expectTypeOf<OptionsOf<TaskRef['events']>>().toExtend<StreamOptions>()
   expectTypeOf<OptionsOf<TaskRef['logs']>>().toExtend<StreamOptions>()
