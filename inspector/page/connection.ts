@@ -14,7 +14,8 @@ export type ConnectionState =
   /** Nobody may look without a token. */
   | { readonly type: 'no-token' }
   | { readonly type: 'wrong-token' }
-  | { readonly type: 'failed'; readonly why: string }
+  /** `again`: it is tried again by itself. */
+  | { readonly type: 'failed'; readonly why: string; readonly again: boolean }
 
 export const connectionState = signal<ConnectionState>({ type: 'opening' })
 /** There once the first connection stood; it comes back by itself after that. */
@@ -24,9 +25,17 @@ const storageKey = 'troupe.token'
 /** Between tries to reach a manager that was not there when the page opened, in milliseconds. */
 const againMs = 2_000
 
+/** The page was opened from a file, or bears what it shows within: there is no manager that served it. */
+export const isStandalone = location.protocol === 'file:' || document.getElementById('troupe-embedded') !== null
+
+const givenToken = () => /^#token=([^&/]+)/.exec(location.hash)?.[1]
+
+/** Whether the address has a token in it that was not taken out yet. */
+export const isTokenGiven = (): boolean => givenToken() !== undefined
+
 /** Takes the token out of the address, if there is one, and keeps it for this tab. */
 export function takeToken(): string | undefined {
-  const given = /^#token=([^&/]+)/.exec(location.hash)?.[1]
+  const given = givenToken()
   if (given !== undefined) {
     keep(decodeURIComponent(given))
     history.replaceState(null, '', `${location.pathname}${location.search}#/`)
@@ -58,15 +67,21 @@ export async function open(token: string | undefined): Promise<void> {
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       if (error instanceof TroupeError && error.code === 'Unauthorized') {
-        forget()
-        connectionState.value = { type: 'wrong-token' }
+        refuse()
         return
       }
-      connectionState.value = { type: 'failed', why }
-      if (!(error instanceof TroupeError && error.retryable)) return
+      const again = error instanceof TroupeError && error.retryable
+      connectionState.value = { type: 'failed', why, again }
+      if (!again) return
       await new Promise((resolve) => setTimeout(resolve, againMs))
     }
   }
+}
+
+/** The token that opened this connection is refused now: the manager is another one, or has another token. */
+export function refuse(): void {
+  forget()
+  connectionState.value = { type: 'wrong-token' }
 }
 
 /** Keeps a token that somebody typed in, and opens with it. */

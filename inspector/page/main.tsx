@@ -2,8 +2,13 @@ import './styles/tokens.css'
 import './styles/base.css'
 import { render } from 'preact'
 import { App } from './app.tsx'
-import { open, takeToken } from './connection.ts'
+import { isStandalone, isTokenGiven, open, takeToken } from './connection.ts'
 
 const token = takeToken()
 render(<App />, document.getElementById('app') as HTMLElement)
-void open(token)
+if (!isStandalone) void open(token)
+
+// Somebody opened another printed address in this tab: that is a new beginning.
+addEventListener('hashchange', () => {
+  if (isTokenGiven()) location.reload()
+})

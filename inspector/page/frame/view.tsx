@@ -1,0 +1,13 @@
+/** The view of a route. */
+import type { Route } from '../route.ts'
+import { TasksView } from '../tasks/tasks-view.tsx'
+import { UnknownPage } from './failed-page.tsx'
+
+export function View({ route }: { readonly route: Route }) {
+  switch (route.view) {
+    case 'tasks':
+      return <TasksView query={route.query} />
+    default:
+      return <UnknownPage address={location.hash.replace(/^#/, '')} />
+  }
+}

@@ -1,0 +1,148 @@
+/** The search, and filters by node, driver and label; what is chosen stands below and can be taken away. */
+import { useRef, useState } from 'preact/hooks'
+import type { TasksQuery } from '../route.ts'
+import { Button } from '../ui/button.tsx'
+import { formatCount, plural } from '../ui/format.ts'
+import { useShortcut } from '../ui/shortcuts.ts'
+import { tasksVersion, taskTable } from './live-tasks.ts'
+import type { Tally } from './tally.ts'
+import { isNarrow, toggled } from './task-filter.ts'
+
+/** Values offered in one filter: those that the most tasks have. */
+const offeredMax = 200
+
+export interface FiltersProps {
+  readonly query: TasksQuery
+  readonly onQuery: (change: Partial<TasksQuery>) => void
+  readonly onClear: () => void
+}
+
+const kinds = [
+  { field: 'nodes', name: 'Node', tally: taskTable.nodes },
+  { field: 'drivers', name: 'Driver', tally: taskTable.drivers },
+  { field: 'labels', name: 'Label', tally: taskTable.labels },
+] as const
+
+export function Filters({ query, onQuery, onClear }: FiltersProps) {
+  return (
+    <search class="tasks-filters">
+      <Search value={query.search} onValue={(search) => onQuery({ search })} />
+      {kinds.map(({ field, name, tally }) => (
+        <Choice
+          key={field}
+          name={name}
+          tally={tally}
+          chosen={query[field]}
+          onChoose={(value) => onQuery({ [field]: toggled(query[field], value) })}
+        />
+      ))}
+      {isNarrow(query) ? (
+        <div class="tasks-narrowed">
+          <Shown />
+          {kinds.flatMap(({ field, name }) =>
+            query[field].map((value) => (
+              <button
+                key={`${field} ${value}`}
+                type="button"
+                class="tasks-chosen"
+                aria-label={`${name} ${value}: show others too`}
+                onClick={() => onQuery({ [field]: toggled(query[field], value) })}
+              >
+                <span class="tasks-chosen-kind">{name}</span> {value}
+                <span aria-hidden="true">×</span>
+              </button>
+            )),
+          )}
+          <Button kind="quiet" onClick={onClear}>
+            Show all
+          </Button>
+        </div>
+      ) : undefined}
+    </search>
+  )
+}
+
+function Shown() {
+  void tasksVersion.value
+  return (
+    <p class="tasks-shown" data-shown={taskTable.shown.count}>
+      {formatCount(taskTable.shown.count)} of {plural(taskTable.count, 'task')}
+    </p>
+  )
+}
+
+function Search({ value, onValue }: { readonly value: string; readonly onValue: (text: string) => void }) {
+  const input = useRef<HTMLInputElement>(null)
+  useShortcut('/', 'Search the tasks', () => {
+    input.current?.focus()
+    input.current?.select()
+  })
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      event.preventDefault()
+      if (value === '') input.current?.blur()
+      else onValue('')
+    }
+    if (event.key !== 'ArrowDown' && event.key !== 'Enter') return
+    event.preventDefault()
+    document.querySelector<HTMLElement>('.tasks-row[tabindex="0"]')?.focus()
+  }
+  return (
+    <div class="tasks-search">
+      <svg class="tasks-search-glyph" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
+        <circle cx="7" cy="7" r="4.5" fill="none" stroke="currentColor" stroke-width="1.6" />
+        <path d="M10.5 10.5L14 14" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" />
+      </svg>
+      <input
+        ref={input}
+        type="search"
+        aria-label="Search tasks"
+        placeholder="Name, id, image, command or label"
+        aria-keyshortcuts="/"
+        autocomplete="off"
+        spellcheck={false}
+        value={value}
+        onInput={(event) => onValue(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+      />
+      <span class="tasks-search-key" aria-hidden="true">
+        <kbd>/</kbd>
+      </span>
+    </div>
+  )
+}
+
+interface ChoiceProps {
+  readonly name: string
+  readonly tally: Tally
+  readonly chosen: readonly string[]
+  readonly onChoose: (value: string) => void
+}
+
+/** What there is to choose is gathered when it is opened, not with every change. */
+function Choice({ name, tally, chosen, onChoose }: ChoiceProps) {
+  const [offered, setOffered] = useState<[string, number][]>([])
+  const gather = () => setOffered(tally.top(offeredMax))
+  return (
+    <select
+      class="tasks-choice"
+      aria-label={`Filter by ${name.toLowerCase()}`}
+      value=""
+      onFocus={gather}
+      onPointerDown={gather}
+      onChange={(event) => {
+        const { value } = event.currentTarget
+        event.currentTarget.value = ''
+        if (value !== '') onChoose(value)
+      }}
+    >
+      <option value="">{name}</option>
+      {offered.map(([value, count]) => (
+        <option key={value} value={value}>
+          {chosen.includes(value) ? '✓ ' : ''}
+          {value} ({formatCount(count)})
+        </option>
+      ))}
+    </select>
+  )
+}

@@ -1,0 +1,72 @@
+/** How the whole of it stands, in two lines: counts of the states, which filter, the nodes, and why tasks wait. */
+import { taskStates } from '../../../actors/model.ts'
+import { everyTask, formatRoute, type TasksQuery } from '../route.ts'
+import { formatCount, plural } from '../ui/format.ts'
+import { StateGlyph, toneOfState } from '../ui/state-badge.tsx'
+import { tasksVersion, taskTable } from './live-tasks.ts'
+import { useReadyNodes } from './ready-nodes.ts'
+import { toggled } from './task-filter.ts'
+
+export interface OverviewProps {
+  readonly query: TasksQuery
+  readonly onQuery: (change: Partial<TasksQuery>) => void
+}
+
+export function Overview({ query, onQuery }: OverviewProps) {
+  // Read, so that it is drawn with every change.
+  void tasksVersion.value
+  return (
+    <section class="tasks-overview" aria-label="Overview">
+      <div class="tasks-title">
+        <h1>Tasks</h1>
+        <Nodes />
+        <Waiting />
+      </div>
+      <fieldset class="tasks-chips">
+        <legend class="visually-hidden">States that are shown</legend>
+        {taskStates.map((state) => (
+          <button
+            key={state}
+            type="button"
+            class={`tasks-chip tone-${toneOfState(state)}`}
+            aria-pressed={query.states.includes(state)}
+            data-state={state}
+            data-count={taskTable.countedStates.of(state)}
+            onClick={() => onQuery({ states: toggled(query.states, state) })}
+          >
+            <StateGlyph state={state} />
+            <span class="tasks-chip-word">{state}</span>
+            <span class="tasks-chip-count">{formatCount(taskTable.countedStates.of(state))}</span>
+          </button>
+        ))}
+      </fieldset>
+    </section>
+  )
+}
+
+function Nodes() {
+  const nodes = useReadyNodes()
+  if (nodes === undefined) return null
+  const isWhole = nodes.ready === nodes.total && nodes.total > 0
+  return (
+    <a class={isWhole ? 'tasks-nodes' : 'tasks-nodes tasks-nodes-lacking'} href="#/nodes">
+      {nodes.total === 0 ? 'No node is there' : `${nodes.ready} of ${plural(nodes.total, 'node')} ready`}
+    </a>
+  )
+}
+
+/** `12 wait: no node fits`, with the reason that most of them have. */
+function Waiting() {
+  const [first] = taskTable.waiting.top(1)
+  if (first === undefined) return null
+  const [reason, count] = first
+  const others = taskTable.waiting.values - 1
+  const more = others === 0 ? '' : `, and ${plural(others, 'other reason')}`
+  const address = formatRoute({ view: 'tasks', query: { ...everyTask, states: ['Pending'] } })
+  return (
+    <a class="tasks-waiting" href={address} title={reason}>
+      {formatCount(count)} waiting{reason === '' ? '' : `: ${reason}`}
+      {more}
+    </a>
+  )
+}
