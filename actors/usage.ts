@@ -14,8 +14,9 @@ export const AttemptStats = Type.Object({
   memoryBytes: Bytes,
   /** How much it may use. */
   memoryLimitBytes: Type.Optional(Bytes),
-  /** Received and sent over the network since its start. */
+  /** Received over the network since its start. */
   netRxBytes: Type.Optional(Bytes),
+  /** Sent over it. */
   netTxBytes: Type.Optional(Bytes),
   /** Processes, or threads where its engine counts those. */
   pids: Type.Optional(Type.Integer({ minimum: 0 })),
@@ -30,8 +31,9 @@ export const NodeUsage = Type.Object({
   memoryBytes: Bytes,
   /** Processes that run or wait to run, averaged over a minute. */
   load1: Type.Number({ minimum: 0 }),
-  /** Of the file system that the worker's folder is on. */
+  /** Free on the file system that the worker's folder is on. */
   diskFreeBytes: Type.Optional(Bytes),
+  /** The whole of it. */
   diskTotalBytes: Type.Optional(Bytes),
 })
 export type NodeUsage = Static<typeof NodeUsage>

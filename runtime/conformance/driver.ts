@@ -7,6 +7,7 @@
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
 import type { Driver } from '../drivers/driver.ts'
 import { type Cast, withCast } from './driver-cast.ts'
+import { figures } from './driver-stats.ts'
 
 /** What a spec must do. `shellScripts` says each of them for an engine that has a Bourne shell. */
 export type SpecKind =
@@ -24,6 +25,8 @@ export type SpecKind =
   | 'print-much'
   /** Leaves one mark that `runsOf` counts, writes `ready\n` to stdout, then runs for minutes; TERM ends it. */
   | 'leave-mark'
+  /** Writes `ready\n` to stdout, then uses CPU for minutes; asked of drivers that tell what attempts use. */
+  | 'use-cpu'
   /** Names a command that does not exist. */
   | 'no-such-command'
 
@@ -34,9 +37,11 @@ export const shellScripts = {
   'print-both': 'echo to-stdout; echo to-stderr >&2',
   'sleep-long': 'echo ready; exec sleep 300',
   'ignore-term': "trap '' TERM; echo ready; sleep 300; sleep 300",
+  'use-cpu': 'echo ready; while :; do :; done',
   'print-much': 'head -c 100000 /dev/zero | tr "\\0" x',
 } as const satisfies Partial<Record<SpecKind, string>>
 
+/** Where a driver is opened for the suite, and what it has really done there. */
 export interface AttemptWorld {
   /** Opens one more driver over the same engine and the same state, as a restarted worker would. Not yet watched. */
   open(): Driver | Promise<Driver>
@@ -76,9 +81,11 @@ export function driverConformance(tools: ConformanceTools, world: AttemptWorld):
   adoptions(define, tools)
   outputs(define, tools)
   commands(define, tools, world)
+  figures(define, tools)
 }
 
-type Define = (name: string, body: (cast: Cast) => Promise<void>) => void
+/** Defines one test, with a fresh cast. */
+export type Define = (name: string, body: (cast: Cast) => Promise<void>) => void
 
 function lives(define: Define, { expect }: ConformanceTools): void {
   define('probe: a driver whose engine answers is complete and says so in a sentence', async (cast) => {

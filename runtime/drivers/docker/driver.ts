@@ -68,7 +68,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
   }
   return {
     name: 'docker',
-    supports: { logs: true, stats: false, exec: true },
+    supports: { logs: true, stats: true, exec: true },
     probe: () => probe(engine),
     async watch(scope, listener) {
       if (bound !== undefined) throw new Error('the docker driver is bound already')
@@ -88,6 +88,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     address: async (key) => now().inside.address(key),
     exec: async (key, request) => now().inside.exec(key, request),
     health: async (key) => now().inside.health(key),
+    stats: async (key) => now().inside.stats(key),
     async close() {
       bound?.watch.close()
       engine.close()

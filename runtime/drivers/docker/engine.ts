@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import Docker from 'dockerode'
 import type { Clock } from '../../clock.ts'
 import { type ContainerView, viewOf } from './container.ts'
+import type { ContainerStats } from './usage.ts'
 
 /** How long the engine may take for one thing, in milliseconds. */
 export interface EngineDeadlines {
@@ -213,6 +214,20 @@ export class Engine {
         (abortSignal) => this.#dial({ path: `/containers/${id}/logs?`, options: query }, abortSignal),
         signal,
       )
+    } catch (error) {
+      if (isRefusal(error, 404) || isRefusal(error, 409)) return undefined
+      throw error
+    }
+  }
+
+  /** What a container uses now, as the engine says it; undefined if there is none. Without waiting for a second sample. */
+  async stats(id: string): Promise<ContainerStats | undefined> {
+    const container = this.#docker.getContainer(id)
+    const options = { stream: false, 'one-shot': true } as const
+    try {
+      return (await this.#call('stats', this.deadlines.requestMs, (abortSignal) =>
+        container.stats({ ...options, abortSignal } as { stream: false }),
+      )) as ContainerStats
     } catch (error) {
       if (isRefusal(error, 404) || isRefusal(error, 409)) return undefined
       throw error

@@ -1,9 +1,11 @@
 /**
- * What health checks ask of the engine: where a container is, what its own check says, and a command beside its main one.
+ * What is asked about a container that runs: where it is, what its own check says, what it uses, and a command beside its
+ * main one.
  */
 import { readFileSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { AttemptKey } from '../../../actors/model.ts'
+import type { AttemptStats } from '../../../actors/usage.ts'
 import type { Clock } from '../../clock.ts'
 import type { ContainerHealth, DriverScope, ExecRequest, ExecResult } from '../driver.ts'
 import { ExecOutput } from '../exec-output.ts'
@@ -11,6 +13,7 @@ import { decodeFrames } from '../output-file.ts'
 import type { ContainerView } from './container.ts'
 import type { Engine } from './engine.ts'
 import { containerName, isAttempt } from './identity.ts'
+import { usageOf } from './usage.ts'
 
 /** The engine learns of the end of a command a little after its output has ended: how often and how soon to look again. */
 const lookAgainTimes = 20
@@ -35,6 +38,13 @@ export class Inside {
   /** See `Driver.health`. */
   async health(key: AttemptKey): Promise<ContainerHealth | undefined> {
     return (await this.#running(key)).health
+  }
+
+  /** See `Driver.stats`. */
+  async stats(key: AttemptKey): Promise<AttemptStats | undefined> {
+    const view = await this.#find(key)
+    const stats = view && (await this.#engine.stats(view.id))
+    return stats && usageOf(stats, this.#clock.nowMs())
   }
 
   /** See `Driver.exec`. */
@@ -84,10 +94,15 @@ export class Inside {
   }
 
   async #running(key: AttemptKey): Promise<ContainerView> {
-    const name = containerName(this.#scope, key)
-    const view = await this.#engine.inspect(name)
-    if (view?.phase === 'running' && isAttempt(this.#scope, key, view.labels)) return view
-    throw new Error(`the container ${name} does not run`)
+    const view = await this.#find(key)
+    if (view === undefined) throw new Error(`the container ${containerName(this.#scope, key)} does not run`)
+    return view
+  }
+
+  /** Undefined if it does not run. */
+  async #find(key: AttemptKey): Promise<ContainerView | undefined> {
+    const view = await this.#engine.inspect(containerName(this.#scope, key))
+    return view?.phase === 'running' && isAttempt(this.#scope, key, view.labels) ? view : undefined
   }
 }
 

@@ -7,6 +7,7 @@ import { release } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AttemptKey, attemptName, parseAttemptName, type TaskSpec } from '../../../actors/model.ts'
+import type { AttemptStats } from '../../../actors/usage.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import type { Driver, DriverChunk, DriverEvent, DriverProbe, DriverScope, ExecRequest, ExecResult } from '../driver.ts'
@@ -14,8 +15,10 @@ import { execBeside } from './exec.ts'
 import { AttemptFolder } from './folder.ts'
 import { lackOfMachine } from './launch.ts'
 import { readOutput } from './logs.ts'
+import { isRunning, readBootId } from './proc.ts'
 import type { AttemptSeen } from './protocol.ts'
 import { SpawnerLine, SpawnerUnreachable } from './spawner.ts'
+import { ProcessTable } from './usage.ts'
 
 export interface ProcessDriverOptions {
   /** The driver's own folder, one per worker, made if it is missing. All that is kept is in there. */
@@ -57,7 +60,7 @@ export function createProcessDriver(options: ProcessDriverOptions): Driver {
 
 class ProcessDriver implements Driver {
   readonly name = 'process'
-  readonly supports = { logs: true, stats: false, exec: true }
+  readonly supports = { logs: true, stats: true, exec: true }
   readonly #dir: string
   readonly #clock: Clock
   readonly #logger: Logger
@@ -70,6 +73,9 @@ class ProcessDriver implements Driver {
   readonly #told = new Map<string, 'running' | 'ended'>()
   /** When KILL is due for what is being stopped, in `uptimeMs`: a spawner that died took its own timers along. */
   readonly #killDue = new Map<string, number>()
+  readonly #processes = new ProcessTable()
+  /** The CPU time that was told of each attempt last. */
+  readonly #cpuMs = new Map<string, number>()
 
   constructor(options: ProcessDriverOptions) {
     this.#dir = resolve(options.dir)
@@ -159,6 +165,7 @@ class ProcessDriver implements Driver {
     await this.#line.request({ verb: 'remove', scope: this.#bound(), name }, { sendWithinMs })
     this.#told.delete(name)
     this.#killDue.delete(name)
+    this.#cpuMs.delete(name)
   }
 
   async list(): Promise<AttemptKey[]> {
@@ -184,6 +191,24 @@ class ProcessDriver implements Driver {
     const { env, user, workdir = this.#defaultWorkdir } = request.spec
     const spec = { command: [...request.command], workdir, ...(env ? { env } : {}), ...(user ? { user } : {}) }
     return execBeside({ ...key, ref: `${clusterId}/${nodeId}/${name}`, spec }, request, this.#clock)
+  }
+
+  async stats(key: AttemptKey): Promise<AttemptStats | undefined> {
+    const name = attemptName(key)
+    const { clusterId, nodeId } = this.#bound()
+    const folder = new AttemptFolder(this.#dir, name)
+    const [intent, started] = await Promise.all([folder.readIntent(), folder.readStarted()])
+    const isOurs = intent?.clusterId === clusterId && intent.nodeId === nodeId
+    const runs = isOurs && started !== undefined && started.bootId === readBootId() && isRunning(started)
+    const usage = runs ? await this.#processes.usageOf(started.pid, () => this.#clock.nowMs()) : undefined
+    if (usage === undefined) {
+      this.#cpuMs.delete(name)
+      return undefined
+    }
+    // Of a process that ends as an orphan nobody keeps the time: what was told is never taken back.
+    const cpuMs = Math.max(usage.cpuMs, this.#cpuMs.get(name) ?? 0)
+    this.#cpuMs.set(name, cpuMs)
+    return { ...usage, cpuMs }
   }
 
   async close(): Promise<void> {
