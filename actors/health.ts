@@ -73,6 +73,7 @@ export const healthStates = ['starting', 'healthy', 'unhealthy', 'failed'] as co
 export const Health = Type.Object({
   /** Grows with each change of an attempt's health, from 1; 0 while it is starting. A lower one is old news. */
   seq: Type.Integer({ minimum: 0 }),
+  /** One of the four. */
   state: Type.Enum([...healthStates]),
   /** Since when, by the worker's clock. */
   atMs: Type.Number({ minimum: 0 }),

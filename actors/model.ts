@@ -5,57 +5,21 @@
  */
 import { type Static, Type } from 'typebox'
 import { Health, HealthCheck } from './health.ts'
+import { Arg, DriverName, DurationMs, Labels, modelLimits, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
 import { NodeUsage } from './usage.ts'
+
+export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix, TimeMs } from './limits.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const
 /** The five states of a task. `Completed` and `Failed` are final. */
 export type TaskState = (typeof taskStates)[number]
 
-/** Limits on what a user may send; each has a unit in its name. */
-export const modelLimits = {
-  idCharsMax: 63,
-  nameCharsMax: 128,
-  argsMax: 1_024,
-  argCharsMax: 131_072,
-  envMax: 1_024,
-  labelsMax: 64,
-  constraintsMax: 32,
-  mountsMax: 32,
-  /** A task's whole specification once encoded, in bytes; a stored value is never larger than 1 MB. */
-  specBytesMax: 512 * 1_024,
-  cpusMax: 4_096,
-  memoryBytesMax: 2 ** 50,
-  /** The longest time limit, grace or delay, in milliseconds: about 24.8 days, what one timer can hold. */
-  durationMsMax: 2 ** 31 - 1,
-} as const
-
-/** A task id: chosen by the client, lower case, fit for a container's and a file's name. */
-export const TaskId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
-/** Starts like a task id; what a user types when the rest is clear. */
-export const TaskIdPrefix = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
-/** Made by the worker; becomes part of keys and labels, and so is as plain as a node's name. */
-export const NodeId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' })
-const Labels = Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), {
-  maxProperties: modelLimits.labelsMax,
-})
-/** What comes with Troupe is named, so that an editor can offer it; a worker may bring others. */
-const DriverName = Type.Unsafe<'docker' | 'process' | (string & {})>(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }))
-const Arg = Type.String({ maxLength: modelLimits.argCharsMax })
-const DurationMs = Type.Integer({ minimum: 0, maximum: modelLimits.durationMsMax })
-/** Milliseconds since 1970, wall clock. */
-export const TimeMs = Type.Number({ minimum: 0 })
-
-/** An amount of a machine: cpus in cores (0.5 is half of one), memory in bytes. */
-export const Resources = Type.Object({
-  cpus: Type.Number({ minimum: 0, maximum: modelLimits.cpusMax }),
-  memoryBytes: Type.Integer({ minimum: 0, maximum: modelLimits.memoryBytesMax }),
-})
-export type Resources = Static<typeof Resources>
-
 /** When a task that ended badly is tried again. `max` counts restarts, not attempts; absent = without end. */
 export const RestartPolicy = Type.Object({
+  /** `on-failure`: after an end that another try may mend; `always`: after exit code 0, too. After a stop: never. */
   policy: Type.Union([Type.Literal('never'), Type.Literal('on-failure'), Type.Literal('always')]),
+  /** Restarts, not attempts: 3 are up to four attempts. Default: without end. */
   max: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
   /** The first delay's upper bound; doubled for each restart after it. Default 500. */
   backOffMs: Type.Optional(DurationMs),
@@ -82,14 +46,18 @@ export type DisconnectPolicy = Static<typeof DisconnectPolicy>
 
 /** A folder or file of the worker's machine, seen inside a container. */
 export const Mount = Type.Object({
+  /** On the worker's machine; absolute. */
   source: Type.String({ pattern: '^/', maxLength: 4_096 }),
+  /** Inside the container; absolute. */
   target: Type.String({ pattern: '^/', maxLength: 4_096 }),
+  /** Default false. */
   readOnly: Type.Optional(Type.Boolean()),
 })
 export type Mount = Static<typeof Mount>
 
 /** What a user wishes to run. Immutable once accepted. */
 export const TaskSpec = Type.Object({
+  /** For people; need not be unique. Default: its id. */
   name: Type.Optional(Type.String({ minLength: 1, maxLength: modelLimits.nameCharsMax })),
   /** `docker`, `process`, or the name of a driver that a worker brings along. */
   driver: DriverName,
@@ -101,9 +69,11 @@ export const TaskSpec = Type.Object({
   entrypoint: Type.Optional(Type.Array(Arg, { maxItems: modelLimits.argsMax })),
   /** docker: replaces the image's command. process: the program and its arguments. */
   command: Type.Optional(Type.Array(Arg, { maxItems: modelLimits.argsMax })),
+  /** Variables by name, at most 1,024. */
   env: Type.Optional(
     Type.Record(Type.String({ minLength: 1, maxLength: 1_024 }), Arg, { maxProperties: modelLimits.envMax }),
   ),
+  /** The working directory. Default: the image's; for a process that of its worker. */
   workdir: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
   /** docker: `user[:group]` as the image knows it. process: a user name or a number; needs a worker that runs as root. */
   user: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
@@ -119,11 +89,13 @@ export const TaskSpec = Type.Object({
   init: Type.Optional(Type.Boolean()),
   /** docker only: folders of the worker's machine, absolute and below a path that its operator allows (`--allow-mount`). */
   mounts: Type.Optional(Type.Array(Mount, { maxItems: modelLimits.mountsMax })),
+  /** For filters; at most 64, keys up to 63 characters, values up to 255. */
   labels: Type.Optional(Labels),
   /** Each `label=value` or `label!=value`, against the node's labels; `node` is a label every node has. All must hold. */
   constraints: Type.Optional(
     Type.Array(Type.String({ pattern: '^[^=!\\s]+!?=.*$', maxLength: 512 }), { maxItems: modelLimits.constraintsMax }),
   ),
+  /** What follows when an attempt has ended. Default: nothing. */
   restart: Type.Optional(RestartPolicy),
   /** The longest one attempt may be Running, in milliseconds; then it is stopped. */
   timeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: modelLimits.durationMsMax })),
@@ -131,6 +103,7 @@ export const TaskSpec = Type.Object({
   waitTimeoutMs: Type.Optional(Type.Integer({ minimum: 1, maximum: modelLimits.durationMsMax })),
   /** Between TERM and KILL when stopped, in milliseconds. Default 10,000. */
   stopGraceMs: Type.Optional(DurationMs),
+  /** What happens when its node cannot be reached. Each field has its default. */
   disconnect: Type.Optional(DisconnectPolicy),
   /** How it is found out whether it is well, while it runs. Default: it is not. */
   health: Type.Optional(HealthCheck),
@@ -140,7 +113,12 @@ export const TaskSpec = Type.Object({
 export type TaskSpec = Static<typeof TaskSpec>
 
 /** One try of a task, for ever. */
-export const AttemptKey = Type.Object({ taskId: TaskId, attempt: Type.Integer({ minimum: 1 }) })
+export const AttemptKey = Type.Object({
+  /** Whose attempt it is. */
+  taskId: TaskId,
+  /** Its number, from 1. */
+  attempt: Type.Integer({ minimum: 1 }),
+})
 export type AttemptKey = Static<typeof AttemptKey>
 /** The one textual form of an attempt's identity, `taskId.attempt`; a task id has no dot. */
 export const attemptName = (key: AttemptKey): string => `${key.taskId}.${key.attempt}`
@@ -193,16 +171,23 @@ export type AttemptEnd = Static<typeof AttemptEnd>
  * `seq` grows with every change at the worker and is what the manager acknowledges.
  */
 export const AttemptStatus = Type.Object({
+  /** Whose attempt it is. */
   taskId: TaskId,
+  /** Its number, from 1. */
   attempt: Type.Integer({ minimum: 1 }),
+  /** Grows with every change; a lower one is old news. */
   seq: Type.Integer({ minimum: 0 }),
+  /** When its image began to be pulled. All times are milliseconds since 1970, by the worker's clock. */
   pullingAtMs: Type.Optional(TimeMs),
+  /** When it began to run. */
   startedAtMs: Type.Optional(TimeMs),
   /** Set once a stop was begun on the worker. */
   stoppingAtMs: Type.Optional(TimeMs),
   /** Set once a health check has said something that counts. */
   health: Type.Optional(Health),
+  /** When it was found to have ended. */
   endedAtMs: Type.Optional(TimeMs),
+  /** How it ended; set together with `endedAtMs`. */
   end: Type.Optional(AttemptEnd),
   /** What the attempt reserves, so that a manager can account for one it has given up. */
   reserved: Resources,
@@ -226,25 +211,36 @@ export type Outcome = (typeof outcomes)[number]
 
 /** One line of a task's attempt history, as `explain` shows it. */
 export const AttemptSummary = Type.Object({
+  /** Its number, from 1. */
   attempt: Type.Integer({ minimum: 1 }),
+  /** The node it was placed on. */
   nodeId: Type.String(),
+  /** When it was placed there; milliseconds since 1970, as all times here. */
   scheduledAtMs: TimeMs,
+  /** When it began to run; absent if it never did. */
   startedAtMs: Type.Optional(TimeMs),
+  /** When it ended; absent while it has not. */
   endedAtMs: Type.Optional(TimeMs),
+  /** 0 to 255; absent where there is none: it never ran, or is lost. */
   exitCode: Type.Optional(Type.Integer()),
+  /** Why it ended, for people. */
   reason: Type.Optional(Type.String()),
 })
 export type AttemptSummary = Static<typeof AttemptSummary>
 
 /** A placement as it was decided: kept with the task. Lists are cut to the first 20 nodes. */
 export const PlacementDecision = Type.Object({
+  /** Which scheduler decided. */
   scheduler: Type.String(),
+  /** When, in milliseconds since 1970. */
   atMs: TimeMs,
+  /** The id of the node; absent when none was fit. */
   picked: Type.Optional(Type.String()),
   /** Nodes that were fit, with their cost; the lowest wins, unless `note` says otherwise. */
   scores: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), cost: Type.Number() })),
   /** Nodes that were not, with the reason. */
   refusals: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), why: Type.String() })),
+  /** Nodes that were looked at, also those that the lists leave out. */
   considered: Type.Integer({ minimum: 0 }),
   /** One sentence, "2 nodes not ready; 3 nodes lack 512 MiB of memory", when none was fit. */
   why: Type.Optional(Type.String()),
@@ -255,33 +251,51 @@ export type PlacementDecision = Static<typeof PlacementDecision>
 
 /** A task as clients see it. */
 export const TaskView = Type.Object({
+  /** 1 to 63 small letters, digits and `-`. */
   id: TaskId,
+  /** For people; its id where it was given none. */
   name: Type.String(),
+  /** One of the five. */
   state: Type.Enum([...taskStates]),
   /** The nested state, or '' where there is none: `Queued`, `BackingOff`, `Pulling`, `Starting`, `Checking`, `Unhealthy`, `Stopping`, `Unreachable`. */
   detail: Type.String(),
+  /** What runs it: `docker`, `process`, or a driver of an application. */
   driver: Type.String(),
   /** The name of the node it is on or was last on; null before the first placement. */
   node: Type.Union([Type.String(), Type.Null()]),
+  /** The id of that node, which stays the same when it is renamed. */
   nodeId: Type.Union([Type.String(), Type.Null()]),
   /** 0 before the first placement. */
   attempt: Type.Integer({ minimum: 0 }),
+  /** How often it was tried again after an attempt had ended. */
   restarts: Type.Integer({ minimum: 0 }),
+  /** Of its newest attempt, 0 to 255; null while there is none. */
   exitCode: Type.Union([Type.Integer(), Type.Null()]),
+  /** The name of the signal that ended its newest attempt, such as `SIGKILL`, where it is known. */
   signal: Type.Union([Type.String(), Type.Null()]),
+  /** What it came to; null until it is final. */
   outcome: Type.Union([Type.Enum([...outcomes]), Type.Null()]),
   /** One sentence for people: why it failed, or why it waits. */
   reason: Type.Union([Type.String(), Type.Null()]),
   /** How well the newest attempt is; absent where nothing is checked. */
   health: Type.Optional(Health),
+  /** The image's reference; null where its driver has none. */
   image: Type.Union([Type.String(), Type.Null()]),
+  /** The program and its arguments; empty: the image's own. */
   command: Type.Array(Type.String()),
+  /** As they were asked for. */
   labels: Labels,
+  /** What it reserves on its node. */
   reserved: Resources,
+  /** The task that this one runs again. */
   rerunOf: Type.Union([Type.String(), Type.Null()]),
+  /** When it was accepted; milliseconds since 1970 by the manager's clock, as all times here. */
   createdAtMs: TimeMs,
+  /** When its newest attempt was placed. */
   scheduledAtMs: Type.Union([TimeMs, Type.Null()]),
+  /** When its newest attempt began to run. */
   startedAtMs: Type.Union([TimeMs, Type.Null()]),
+  /** When it became final. */
   finishedAtMs: Type.Union([TimeMs, Type.Null()]),
   /** The revision of its newest change. */
   revision: Type.Integer({ minimum: 0 }),
@@ -290,14 +304,19 @@ export type TaskView = Static<typeof TaskView>
 
 /** One transition of one task, from the manager's log. */
 export const TaskEvent = Type.Object({
+  /** Its place in the manager's log; those of one commit share it. */
   revision: Type.Integer({ minimum: 0 }),
+  /** Whose transition it is. */
   taskId: TaskId,
+  /** Milliseconds since 1970 by the manager's clock. */
   atMs: TimeMs,
   /** The event with its payload, bounded; secrets masked. */
   event: Type.Object({ type: Type.String() }),
   /** State paths such as `Pending.Queued`; `from` is '' for a task's first entry. */
   from: Type.String(),
+  /** The state that it led to. */
   to: Type.String(),
+  /** The newest attempt after it; 0 before the first placement. */
   attempt: Type.Integer({ minimum: 0 }),
   /** The name of the node that the task was on after it; absent before the first placement. */
   node: Type.Optional(Type.String()),
@@ -324,14 +343,26 @@ export type NodeState = (typeof nodeStates)[number]
 
 /** A node as clients see it. */
 export const NodeView = Type.Object({
+  /** Made once by its worker, and kept with its folder. */
   id: NodeId,
+  /** For people; unique among nodes that are connected. */
   name: Type.String(),
+  /**
+   * `Ready` takes tasks. `Suspect`: it has not been heard of for a while. `Down`: it is taken to be gone. `Unknown`: it has
+   * not been heard of since the manager began.
+   */
   state: Type.Enum([...nodeStates]),
+  /** It is being emptied, and takes no new tasks. */
   draining: Type.Boolean(),
+  /** What it offers to tasks; may be less than its machine has. */
   offered: Resources,
+  /** What its tasks have reserved of that. */
   reserved: Resources,
+  /** Tasks that are on it. */
   tasks: Type.Integer({ minimum: 0 }),
+  /** What constraints of tasks can name. */
   labels: Labels,
+  /** The drivers that it offers; `unavailable`: its engine does not answer. */
   drivers: Type.Record(Type.String(), DriverState),
   /** What its machine uses, as it was last told; absent while it is `Down`, or of a worker that does not say. */
   used: Type.Optional(NodeUsage),
@@ -348,5 +379,3 @@ export const reservationOf = (spec: Pick<TaskSpec, 'cpus' | 'memoryBytes'>): Res
   cpus: spec.cpus ?? defaultReservation.cpus,
   memoryBytes: spec.memoryBytes ?? defaultReservation.memoryBytes,
 })
-
-export { Labels }

@@ -5,8 +5,8 @@
 export { type AttemptWorld, driverConformance, type SpecKind, shellScripts } from './conformance/driver.ts'
 export { type StorageTools, type StorageWorld, storageConformance } from './conformance/storage.ts'
 export {
-  type ConformanceTools,
   type TransportSubject,
   type TransportWorld,
   transportConformance,
 } from './conformance/transport.ts'
+export type { ConformanceTools } from './conformance/transport-stage.ts'

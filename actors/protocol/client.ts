@@ -76,6 +76,7 @@ export const TaskFilter = Type.Object(
     states: Type.Optional(Type.Array(Type.Enum([...taskStates]), { minItems: 1, maxItems: taskStates.length })),
     /** On, or last on, any of these: by name or id. */
     nodes: Type.Optional(Type.Array(NodeId, { minItems: 1, maxItems: clientLimits.filterValuesMax })),
+    /** Run by any of these. */
     drivers: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 63 }), { minItems: 1, maxItems: clientLimits.filterValuesMax }),
     ),

@@ -1,7 +1,4 @@
-/**
- * What every store must do. An adapter's test gives it `{ test, expect }` of its test runner and a way to open an empty
- * store; one that is durable also a way to open the same one again.
- */
+/** What every store must do. An adapter's test gives it `{ test, expect }` of its test runner, and a `StorageWorld`. */
 import {
   type ScanRange,
   type Storage,
@@ -12,10 +9,13 @@ import {
 
 /** The part of vitest's `test` and `expect` that the suite uses. */
 export interface StorageTools {
+  /** Defines a test; `timeoutMs`: how long it may take, in milliseconds. */
   test(name: string, body: () => Promise<void>, timeoutMs?: number): unknown
+  /** Throws in the test what does not hold. */
   expect(actual: unknown, message?: string): { toBe(expected: unknown): void; toEqual(expected: unknown): void }
 }
 
+/** Where stores are opened for the suite. */
 export interface StorageWorld {
   /** An empty store, its own for each call. */
   open(): Storage | Promise<Storage>

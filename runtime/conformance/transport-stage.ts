@@ -13,6 +13,20 @@ export const stageLimits: TransportLimits = {
   sendBufferBytesMax: 64 * 1_024 * 1_024,
 }
 
+/** The part of vitest's `test` and `expect` that the suite uses. */
+export interface ConformanceTools {
+  /** Defines a test. */
+  test(name: string, body: () => Promise<void>): unknown
+  /** Throws, in the test, what does not hold. */
+  expect(actual: unknown): {
+    toBe(expected: unknown): void
+    toEqual(expected: unknown): void
+    toContain(expected: string): void
+    toBeLessThanOrEqual(most: number): void
+    toBeGreaterThanOrEqual(least: number): void
+  }
+}
+
 /** A connection, and what it has told so far. */
 export interface WatchedEnd {
   readonly connection: Connection

@@ -5,6 +5,7 @@
 import type { Transport, TransportLimits } from '../../transport/transport.ts'
 import {
   aWhile,
+  type ConformanceTools,
   closed,
   eventually,
   failure,
@@ -16,6 +17,7 @@ import {
   withStage,
 } from './transport-stage.ts'
 
+/** A network for one test, with ends that reach each other over it. */
 export interface TransportWorld {
   /** An end with limits of its own. All ends of a world reach each other. */
   transport(limits: TransportLimits): Transport
@@ -29,25 +31,16 @@ export interface TransportWorld {
   nobody(): string | Promise<string>
   /** A URL where a dial is taken and never answered. */
   silent(): string | Promise<string>
+  /** Once the test is over; all that it has opened is closed by then. */
   close(): void | Promise<void>
-}
-
-/** The part of vitest's `test` and `expect` that the suite uses. */
-export interface ConformanceTools {
-  test(name: string, body: () => Promise<void>): unknown
-  expect(actual: unknown): {
-    toBe(expected: unknown): void
-    toEqual(expected: unknown): void
-    toContain(expected: string): void
-    toBeLessThanOrEqual(most: number): void
-    toBeGreaterThanOrEqual(least: number): void
-  }
 }
 
 type Define = (name: string, body: (stage: Stage) => Promise<void>) => void
 type Expect = ConformanceTools['expect']
 
+/** The transport that the suite is to hold to its port. */
 export interface TransportSubject {
+  /** A world of its own for each test. */
   readonly open: () => TransportWorld | Promise<TransportWorld>
   /** What the technology below may be unable to do for the dialling end. Default: it can. */
   readonly supports?: {

@@ -76,8 +76,39 @@ function undocumented(name: string, file: string): string[] {
   return missing
 }
 
-test.each(['runtime/index.ts', 'runtime/browser.ts'])('everything that %s exports has a docstring', (entry) => {
+/** The properties of the schema of this name, `Type.Object({ … }, …)`: each is a field on the wire and of the API's type. */
+function fieldsOf(name: string, { body }: Source): Loose[] {
+  for (const statement of body) {
+    const declaration = statement.type === 'ExportNamedDeclaration' ? (statement.declaration as Loose | null) : null
+    if (declaration?.type !== ('VariableDeclaration' as string) || nameOf(declaration) !== name) continue
+    const [{ init }] = declaration.declarations as [{ init: { arguments: [{ properties: Loose[] }] } }]
+    return init.arguments[0].properties
+  }
+  return []
+}
+
+test.each([
+  ['runtime/index.ts', 20],
+  ['runtime/browser.ts', 20],
+  ['runtime/conformance.ts', 8],
+])('everything that %s exports has a docstring', (entry, atLeast) => {
   const exported = exportsOf(resolve(root, entry))
-  expect(exported.size).toBeGreaterThan(20)
+  expect(exported.size).toBeGreaterThan(atLeast)
   expect([...exported].flatMap(([name, file]) => undocumented(name, file))).toEqual([])
+})
+
+const model = ['TaskSpec', 'TaskView', 'TaskEvent', 'NodeView', 'AttemptSummary', 'AttemptStatus', 'AttemptKey']
+const parts = ['PlacementDecision', 'RestartPolicy', 'DisconnectPolicy', 'Mount']
+test.each([
+  ...[...model, ...parts].map((name) => [name, 'actors/model.ts'] as const),
+  ...['Health', 'HealthCheck'].map((name) => [name, 'actors/health.ts'] as const),
+  ['Resources', 'actors/limits.ts'] as const,
+  ['TaskFilter', 'actors/protocol/client.ts'] as const,
+])('%s says of each of its fields what it is', (name, file) => {
+  const source = read(resolve(root, file))
+  const fields = fieldsOf(name, source)
+  expect(fields.length).toBeGreaterThan(1)
+  const missing = fields.filter((field) => !isDocumented(source, field))
+  expect(missing.map(({ key }) => (key as { name: string }).name)).toEqual([])
+  expect(undocumented(name, resolve(root, file))).toEqual([])
 })
