@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Way } from './fault-world.ts'
+import type { FaultWorld, Way } from './fault-world.ts'
 
 const run = promisify(execFile)
 const searchPath = `${process.env.PATH}:/usr/sbin:/sbin`
@@ -115,3 +115,16 @@ export const cuts = [
   ['from the worker only', (network: CutNetwork) => network.cutFromWorker()],
   ['to the worker only', (network: CutNetwork) => network.cutToWorker()],
 ] as const
+
+/** A manager, a worker at the other end of a cable of its own, and a client that listens. */
+export async function startAcross(world: FaultWorld): Promise<CutNetwork> {
+  const network = await CutNetwork.open()
+  world.onClose(() => network.close())
+  const listen = `${network.managerIp}:${world.cluster.port}`
+  world.at = `ws://${listen}`
+  world.startManager([], listen)
+  await world.startWorker('far', ['--driver', 'process'], network.way)
+  await world.listen()
+  await world.ready(1)
+  return network
+}

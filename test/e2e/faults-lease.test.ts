@@ -3,7 +3,7 @@
  * and a network that is cut one way and both ways. Most of the time is waiting, so all wait together.
  */
 import { expect, test } from 'vitest'
-import { CutNetwork, cuts, whyNoNetwork } from './cut-network.ts'
+import { cuts, startAcross, whyNoNetwork } from './cut-network.ts'
 import { FaultWorld } from './fault-world.ts'
 import { pause } from './kills.ts'
 
@@ -40,14 +40,7 @@ test.skipIf(missing !== undefined).concurrent.each(cuts)(
   'a network cut %s: tasks are Unreachable, their worker comes back, nothing runs twice',
   (_, cut) =>
     FaultWorld.with(async (world) => {
-      const network = await CutNetwork.open()
-      world.onClose(() => network.close())
-      const listen = `${network.managerIp}:${world.cluster.port}`
-      world.at = `ws://${listen}`
-      world.startManager([], listen)
-      await world.startWorker('far', ['--driver', 'process'], network.way)
-      await world.listen()
-      await world.ready(1)
+      const network = await startAcross(world)
       const tasks = await twoTasks(world)
       await cut(network)
       const view = await world.ear.until(tasks.lasts, ({ detail }) => detail === 'Unreachable')

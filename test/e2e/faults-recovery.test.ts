@@ -14,7 +14,7 @@ test(
       await world.startAll()
       await world.startWorker('two', ['--driver', 'process'])
       await world.ready(2)
-      const tookMs = await restartMs(world, 8)
+      const tookMs = await restartMs(world, 5)
       console.log(`a killed task runs again after ${tookMs.map(Math.round).join(', ')} ms`)
       expect(Math.max(...tookMs)).toBeLessThan(limitMs)
       await world.expectAllKept()
@@ -49,7 +49,7 @@ test(
       const ids: string[] = []
       for (let at = 0; at < 10; at += 1) ids.push(await world.submit(`adopted${at}`, { seconds: 'told', code: at }))
       for (const id of ids) await world.ear.until(id, ({ state }) => state === 'Running')
-      const tookMs = await adoptionMs(world, 3)
+      const tookMs = await adoptionMs(world, 2)
       console.log(`a worker started again is ready, with its 10 tasks, after ${tookMs.map(Math.round).join(', ')} ms`)
       expect(Math.max(...tookMs)).toBeLessThan(limitMs)
       for (const id of ids) await world.release(id)

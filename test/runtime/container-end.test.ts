@@ -2,13 +2,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ContainerView } from '../../runtime/drivers/docker/container.ts'
 import { defaultDeadlines, Engine } from '../../runtime/drivers/docker/engine.ts'
-import { labelsOf } from '../../runtime/drivers/docker/identity.ts'
 import { Reports } from '../../runtime/drivers/docker/report.ts'
 import type { DriverEvent } from '../../runtime/drivers/driver.ts'
+import { containerView, key, scope } from './container-rig.ts'
 import { ManualClock } from './manager-clock.ts'
-
-const scope = { clusterId: 'c1', nodeId: 'n1' }
-const key = { taskId: 'one', attempt: 1 }
 
 let clock: ManualClock
 let events: DriverEvent[]
@@ -21,23 +18,15 @@ beforeEach(() => {
   reports = new Reports({ scope, listener: (event) => events.push(event), engine, clock })
 })
 
-const view = (more: Partial<ContainerView> = {}): ContainerView => ({
-  id: 'abc',
-  labels: labelsOf(scope, key),
-  phase: 'ended',
-  exitCode: 137,
-  oomKilled: false,
-  hasMemoryLimit: true,
-  error: '',
-  startedAtMs: clock.nowMs() - 1_000,
-  finishedAtMs: clock.nowMs(),
-  stopSignal: 'SIGTERM',
-  init: true,
-  program: 'p',
-  address: undefined,
-  health: undefined,
-  ...more,
-})
+const view = (more: Partial<ContainerView> = {}): ContainerView =>
+  containerView({
+    phase: 'ended',
+    exitCode: 137,
+    hasMemoryLimit: true,
+    startedAtMs: clock.nowMs() - 1_000,
+    finishedAtMs: clock.nowMs(),
+    ...more,
+  })
 const ends = () => events.filter(({ type }) => type === 'Exited')
 
 /** Sees it running and then ended, as the event stream and a sweep would at the same time. */

@@ -2,13 +2,10 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { ContainerView } from '../../runtime/drivers/docker/container.ts'
 import { defaultDeadlines, Engine } from '../../runtime/drivers/docker/engine.ts'
-import { labelsOf } from '../../runtime/drivers/docker/identity.ts'
 import { Reports } from '../../runtime/drivers/docker/report.ts'
 import type { DriverEvent } from '../../runtime/drivers/driver.ts'
+import { containerView, scope } from './container-rig.ts'
 import { ManualClock } from './manager-clock.ts'
-
-const scope = { clusterId: 'c1', nodeId: 'n1' }
-const key = { taskId: 'one', attempt: 1 }
 
 /** Answers what it is told to. */
 class ToldEngine extends Engine {
@@ -29,22 +26,7 @@ beforeEach(() => {
   reports = new Reports({ scope, listener: (event) => events.push(event), engine, clock })
 })
 
-const view = (phase: ContainerView['phase']): ContainerView => ({
-  id: 'abc',
-  labels: labelsOf(scope, key),
-  phase,
-  exitCode: 0,
-  oomKilled: false,
-  hasMemoryLimit: false,
-  error: '',
-  startedAtMs: undefined,
-  finishedAtMs: undefined,
-  stopSignal: 'SIGTERM',
-  init: true,
-  program: 'p',
-  address: undefined,
-  health: undefined,
-})
+const view = (phase: ContainerView['phase']) => containerView({ phase })
 const types = () => events.map(({ type }) => type)
 
 test('one that ran and is shown as never started is lost, and told so once', async () => {

@@ -3,33 +3,13 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { ContainerView } from '../../runtime/drivers/docker/container.ts'
 import { defaultDeadlines, Engine } from '../../runtime/drivers/docker/engine.ts'
-import { labelsOf } from '../../runtime/drivers/docker/identity.ts'
 import { localKernel } from '../../runtime/drivers/docker/kernel.ts'
 import { Reports } from '../../runtime/drivers/docker/report.ts'
 import type { DriverEvent } from '../../runtime/drivers/driver.ts'
+import { containerView, scope } from './container-rig.ts'
 import { ManualClock } from './manager-clock.ts'
 
-const scope = { clusterId: 'c1', nodeId: 'n1' }
-const key = { taskId: 'one', attempt: 1 }
-
-const view = (more: Partial<ContainerView>): ContainerView => ({
-  id: 'abc',
-  pid: 7,
-  labels: labelsOf(scope, key),
-  phase: 'running',
-  exitCode: 0,
-  oomKilled: false,
-  hasMemoryLimit: true,
-  error: '',
-  startedAtMs: undefined,
-  finishedAtMs: undefined,
-  stopSignal: 'SIGTERM',
-  init: true,
-  program: 'p',
-  address: undefined,
-  health: undefined,
-  ...more,
-})
+const view = (more: Partial<ContainerView>) => containerView({ pid: 7, hasMemoryLimit: true, ...more })
 
 /** What is told of a container that was killed, before any time has passed, and a second later. */
 async function toldOf(kernel: { isLocal: boolean; killsMeanwhile: number }): Promise<[number, number]> {

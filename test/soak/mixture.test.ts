@@ -4,6 +4,7 @@ import { createDice } from '../e2e/dice.ts'
 import { FaultWorld } from '../e2e/fault-world.ts'
 import { pause } from '../e2e/kills.ts'
 import { report, soak } from './figures.ts'
+import { beginLoad } from './load.ts'
 
 const faultsCount = 20 * soak.times
 
@@ -30,15 +31,7 @@ test('two workers and a manager, killed and halted in turn under load', () =>
     await world.startWorker('two', ['--driver', 'process'])
     await world.ready(2)
     const roll = createDice(soak.seed)
-    let isOver = false
-    let tasks = 0
-    const load = (async () => {
-      for (; !isOver; tasks += 1) {
-        await world.submit(`${tasks}`, { seconds: Math.round(roll() * 600) / 100, code: tasks % 5 })
-        await pause(200 * roll())
-      }
-    })()
-    load.catch(() => undefined)
+    const endLoad = beginLoad(world, roll, 200)
     const done = new Map<string, number>()
     const names = Object.keys(faults)
     for (let at = 0; at < faultsCount; at += 1) {
@@ -47,8 +40,7 @@ test('two workers and a manager, killed and halted in turn under load', () =>
       await faults[name]?.(world, roll)
       done.set(name, (done.get(name) ?? 0) + 1)
     }
-    isOver = true
-    await load
+    const tasks = await endLoad()
     await world.expectAllUnharmed(120_000)
     expect(done.size).toBeGreaterThan(2)
     const counts = [...done].map(([name, count]) => `${name} ${count}`).join(', ')

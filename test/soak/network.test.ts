@@ -1,10 +1,11 @@
 /** A network cut for longer than the lease, by the dozen: both ways, only to the worker, only from it. */
 import { expect, test } from 'vitest'
-import { CutNetwork, cuts } from '../e2e/cut-network.ts'
+import { cuts, startAcross } from '../e2e/cut-network.ts'
 import { createDice } from '../e2e/dice.ts'
 import { FaultWorld } from '../e2e/fault-world.ts'
 import { pause } from '../e2e/kills.ts'
 import { report, soak } from './figures.ts'
+import { beginLoad } from './load.ts'
 
 const cutsCount = 6 * soak.times
 /** The default lease is 10 s. */
@@ -12,24 +13,9 @@ const leaseMs = 10_000
 
 test('the network cut six times under load', () =>
   FaultWorld.with(async (world) => {
-    const network = await CutNetwork.open()
-    world.onClose(() => network.close())
-    const listen = `${network.managerIp}:${world.cluster.port}`
-    world.at = `ws://${listen}`
-    world.startManager([], listen)
-    await world.startWorker('far', ['--driver', 'process'], network.way)
-    await world.listen()
-    await world.ready(1)
+    const network = await startAcross(world)
     const roll = createDice(soak.seed)
-    let isOver = false
-    let tasks = 0
-    const load = (async () => {
-      for (; !isOver; tasks += 1) {
-        await world.submit(`${tasks}`, { seconds: Math.round(roll() * 600) / 100, code: tasks % 5 })
-        await pause(1_000 * roll())
-      }
-    })()
-    load.catch(() => undefined)
+    const endLoad = beginLoad(world, roll, 1_000)
     const lasts = await world.submit('lasts', { seconds: 'told', code: 3 })
     await world.ear.until(lasts, ({ state }) => state === 'Running')
     let unreachable = 0
@@ -45,8 +31,7 @@ test('the network cut six times under load', () =>
       await world.ready(1, 60_000)
       await world.ear.until(lasts, ({ detail }) => detail !== 'Unreachable')
     }
-    isOver = true
-    await load
+    const tasks = await endLoad()
     await world.release(lasts)
     await world.expectAllUnharmed(120_000)
     expect(unreachable).toBeGreaterThan(0)
