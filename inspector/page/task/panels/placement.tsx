@@ -1,0 +1,226 @@
+/** Why a task is where it is, or why it is nowhere yet. */
+import './placement.css'
+import type { AttemptSummary, PlacementDecision } from '../../../../actors/model.ts'
+import { go } from '../../navigation.ts'
+import { formatRoute, type Route } from '../../route.ts'
+import { Empty } from '../../ui/empty.tsx'
+import { formatDuration, formatMoment, plural } from '../../ui/format.ts'
+import { now } from '../../ui/now.ts'
+import { Facts, Table } from '../../ui/table.tsx'
+import { Time } from '../../ui/time.tsx'
+import type { PanelProps, TaskHistory } from '../history.ts'
+import { barsOf } from './phases.ts'
+import { groupRefusals, rankScores, timerText } from './placement-text.ts'
+
+export function PlacementPanel({ history, at }: PanelProps) {
+  const { task, explanation } = history
+  const decision = explanation?.decision ?? undefined
+  return (
+    <section class="placement" aria-label="Placement" data-panel="placement">
+      {at === undefined ? undefined : (
+        <p class="placement-note">
+          The log keeps no score tables: this is the newest placement, whichever step is looked at.
+        </p>
+      )}
+      <Waiting history={history} />
+      {decision === undefined ? (
+        <Empty
+          title={task.attempt === 0 ? 'No placement was tried yet.' : 'What decided the placement is not known here.'}
+        />
+      ) : (
+        <Decision decision={decision} />
+      )}
+      <Attempts history={history} decision={decision} />
+    </section>
+  )
+}
+
+/** Why it waits now, and what its clocks will do. */
+function Waiting({ history }: { readonly history: TaskHistory }) {
+  const { task, explanation, source, nowMs, steps } = history
+  const timers = explanation?.timers ?? []
+  const isPending = task.state === 'Pending'
+  if (!isPending && timers.length === 0) return undefined
+  const newest = steps.findLast(({ event }) => event.event.type === 'Unplaceable')?.event.event as
+    | { readonly why?: string }
+    | undefined
+  const why = explanation?.decision?.why ?? newest?.why ?? task.reason
+  const clockMs = source === 'live' ? now.value : nowMs
+  return (
+    <div class="placement-waiting">
+      {isPending ? (
+        <p class="placement-why">
+          {task.detail === 'BackingOff'
+            ? 'It backs off before it is tried again.'
+            : `It waits for a node${why === null || why === undefined ? '.' : `: ${why}.`}`}
+        </p>
+      ) : undefined}
+      {timers.length === 0 ? undefined : (
+        <ul class="placement-timers" aria-label="Timers">
+          {timers.map(({ event, dueAtMs }) => (
+            <li key={event} title={formatMoment(dueAtMs)}>
+              {dueAtMs > clockMs ? `In ${formatDuration(dueAtMs - clockMs)}` : 'Any moment now'}: {timerText(event)}.
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+function Decision({ decision }: { readonly decision: PlacementDecision }) {
+  const { scheduler, considered, note, atMs, picked, why } = decision
+  const scores = rankScores(decision)
+  const name = scores.find(({ isPicked }) => isPicked)?.name ?? picked
+  const left = considered - decision.scores.length - decision.refusals.length
+  return (
+    <>
+      <h3 class="placement-title">
+        {picked === undefined ? `No node was fit: ${why ?? 'none has registered'}` : `Placed on ${name}`}
+      </h3>
+      <Facts
+        facts={[
+          { name: 'Scheduler', value: scheduler },
+          { name: 'Nodes considered', value: String(considered) },
+          { name: 'Decided', value: <Time atMs={atMs} /> },
+          { name: 'Note', value: note },
+        ]}
+      />
+      {scores.length === 0 ? undefined : (
+        <Table label="Scores of the nodes that were fit">
+          <caption class="placement-caption">
+            The lowest cost wins{note === undefined ? '' : ', unless the note says otherwise'}.
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Node</th>
+              <th scope="col" class="number">
+                Cost
+              </th>
+              <th scope="col" class="placement-bars">
+                <span class="visually-hidden">In comparison</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {scores.map(({ nodeId, name: node, cost, share, isPicked }) => (
+              <tr key={nodeId} class={isPicked ? 'placement-picked' : undefined}>
+                <th scope="row">
+                  <NodeLink id={nodeId} name={node} />
+                  {isPicked ? <span class="placement-mark"> picked</span> : undefined}
+                </th>
+                <td class="number">{costText(cost)}</td>
+                <td class="placement-bars">
+                  <span class="placement-bar" style={{ width: `${Math.max(1, share * 100)}%` }} aria-hidden="true" />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </Table>
+      )}
+      <Refusals decision={decision} />
+      {left > 0 ? (
+        <p class="placement-note">… and {plural(left, 'more node')}; only the first 20 of each are kept.</p>
+      ) : undefined}
+    </>
+  )
+}
+
+const costText = (cost: number): string => (cost === 0 ? '0' : String(Number(cost.toPrecision(4))))
+
+function Refusals({ decision: { refusals } }: { readonly decision: PlacementDecision }) {
+  const groups = groupRefusals(refusals)
+  if (groups.length === 0) return undefined
+  return (
+    <div>
+      <h3 class="placement-title">Not fit</h3>
+      <ul class="placement-refusals">
+        {groups.map(({ why, nodes }) => (
+          <li key={why}>
+            <strong>{plural(nodes.length, 'node')}</strong>: {why}
+            <span class="placement-names">{nodes.join(', ')}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}
+
+interface Tried {
+  readonly attempt: number
+  readonly node: string
+  readonly nodeId: string | undefined
+  readonly end: string
+}
+
+/** The attempts, newest first: from the log as far as that goes, else as they are kept with the task. */
+function Attempts({
+  history,
+  decision,
+}: {
+  readonly history: TaskHistory
+  readonly decision: PlacementDecision | undefined
+}) {
+  const tried = triedOf(history, decision)
+  if (tried.length === 0) return undefined
+  return (
+    <div>
+      <h3 class="placement-title">Attempts</h3>
+      <Table label="Attempts and their nodes">
+        <thead>
+          <tr>
+            <th scope="col">Attempt</th>
+            <th scope="col">Node</th>
+            <th scope="col">End</th>
+          </tr>
+        </thead>
+        <tbody>
+          {tried.map(({ attempt, node, nodeId, end }) => (
+            <tr key={attempt}>
+              <th scope="row">{attempt}</th>
+              <td>{nodeId === undefined ? node : <NodeLink id={nodeId} name={node} />}</td>
+              <td>{end}</td>
+            </tr>
+          ))}
+        </tbody>
+      </Table>
+    </div>
+  )
+}
+
+/** A task that restarts for ever has more. */
+const attemptsShownMax = 50
+
+function triedOf({ steps, nowMs, explanation, task }: TaskHistory, decision: PlacementDecision | undefined): Tried[] {
+  const placed = new Map(
+    steps.filter(({ event }) => event.event.type === 'Placed').map(({ event }) => [event.attempt, event]),
+  )
+  const kept = new Map<number, AttemptSummary>(explanation?.attempts.map((summary) => [summary.attempt, summary]))
+  const bars = new Map(barsOf(steps, nowMs).map((bar) => [bar.attempt, bar]))
+  const numbers = [...new Set([...placed.keys(), ...kept.keys()])].sort((one, other) => other - one)
+  return numbers.slice(0, attemptsShownMax).map((attempt) => {
+    const event = placed.get(attempt)
+    const given = event?.event as { readonly nodeId?: string; readonly nodeName?: string } | undefined
+    const summary = kept.get(attempt)
+    const nodeId = given?.nodeId ?? summary?.nodeId
+    const named = given?.nodeName ?? decision?.scores.find((score) => score.nodeId === nodeId)?.name
+    const isNewest = attempt === task.attempt
+    const end =
+      summary?.reason ?? bars.get(attempt)?.end ?? (summary?.endedAtMs === undefined && isNewest ? 'goes on' : '–')
+    return { attempt, node: named ?? nodeId ?? '–', nodeId, end }
+  })
+}
+
+function NodeLink({ id, name }: { readonly id: string; readonly name: string }) {
+  const to: Route = { view: 'node', id }
+  const onClick = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
+    event.preventDefault()
+    go(to)
+  }
+  return (
+    <a href={formatRoute(to)} onClick={onClick}>
+      {name}
+    </a>
+  )
+}
