@@ -8,6 +8,7 @@ export type { Connection, Listener, ListenOptions, Transport, TransportLimits } 
 export { TransportError } from '../transport/transport.ts'
 export { createWebsocketTransport } from '../transport/websocket.ts'
 export * from './client/api.ts'
+export { inspectWith, type StatelyReceiver } from './client/stately.ts'
 export type { Clock } from './clock.ts'
 export { type ConnectOptions, connect } from './connect.ts'
 export type {
