@@ -116,10 +116,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     ...{ transport: options.transport, managerUrl: options.managerUrl },
     prepare: async () => void (await drivers.probe()),
     onDrain: () => {
-      statuses.drained()
-      inspection.drained()
-      logs.drained()
-      samplings.drained()
+      for (const part of [statuses, inspection, logs, samplings]) part.drained()
     },
     ...events,
   })
