@@ -30,6 +30,11 @@ const entries: readonly Entry[] = [
     summary: 'print what happened to tasks',
     load: async () => (await import('./events.ts')).buildEvents,
   },
+  {
+    name: 'actors',
+    summary: 'show the state machines of the cluster',
+    load: async () => (await import('./actors.ts')).buildActors,
+  },
   { name: 'stop', summary: 'stop tasks', load: async () => (await import('./stop.ts')).buildStop },
   { name: 'wait', summary: 'wait until tasks have ended', load: async () => (await import('./wait.ts')).buildWait },
   {

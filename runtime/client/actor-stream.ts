@@ -9,7 +9,6 @@ import { StepQueue } from '../../actors/step-queue.ts'
 import { onAbort } from './abort.ts'
 import { backOffMs, pause } from './back-off.ts'
 import type { Client } from './client.ts'
-import type { Counters } from './counters.ts'
 import { isRetryable, type Link } from './link.ts'
 import type { Subscription } from './subscription.ts'
 import { limitTime, type StreamOptions } from './time-limit.ts'
@@ -41,7 +40,6 @@ export interface ActorStream extends AsyncIterable<ActorNews> {
 
 export interface ActorSource extends ActorsOptions {
   readonly link: Link
-  readonly counters: Counters
   readonly onClosed: (reader: ActorReader) => void
 }
 

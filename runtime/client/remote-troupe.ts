@@ -105,7 +105,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
 
   actors(options: ActorsOptions = {}): ActorStream {
     const onClosed = (closed: ActorReader) => void this.#streams.delete(closed)
-    return this.#keep(new ActorReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
+    return this.#keep(new ActorReader({ ...options, link: this.#link, onClosed }))
   }
 
   async stop(id: string, options: StopOptions = {}): Promise<Stopped> {

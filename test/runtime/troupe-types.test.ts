@@ -41,6 +41,7 @@ const methods = {
   run: 'run',
   status: 'list',
   events: 'events',
+  actors: 'actors',
   stop: 'stop',
   wait: 'wait',
   rerun: 'rerun',
