@@ -7,6 +7,7 @@ import { frameLimits } from '../actors/protocol/frame.ts'
 import type { Transport, TransportLimits } from '../transport/transport.ts'
 import type { Clock } from './clock.ts'
 import type { Driver } from './drivers/driver.ts'
+import { createMachineGauge } from './gauge/machine.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
 import type { WorkerMetrics } from './host/metrics.ts'
@@ -82,6 +83,8 @@ export interface Offer {
 
 export interface WorkerParts {
   readonly offer: Offer
+  /** Its folder, whose file system its machine's use of disk is told of; absent: none is. */
+  readonly dir?: string | undefined
   readonly storage: Storage
   readonly transport: Transport
   readonly managerUrl: string
@@ -97,13 +100,14 @@ export interface StartedWorker extends OpenedWorker {
 }
 
 /** The store and the drivers are the worker's from now on: they are closed with it, and if it cannot start. */
-export async function startWorker({ offer, ...parts }: WorkerParts): Promise<StartedWorker> {
+export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promise<StartedWorker> {
   const { failed, fail } = failure()
   const name = offer.name ?? nameOfMachine()
   const host = new WorkerHost({
     ...parts,
     drivers: new Map(parts.drivers),
     prober: createNodeProber(),
+    gauge: createMachineGauge(dir),
     registration: {
       name,
       resources: { cpus: offer.cpus ?? cpus().length, memoryBytes: offer.memoryBytes ?? totalmem() },

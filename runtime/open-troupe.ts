@@ -239,6 +239,7 @@ async function openWorker(options: Plain, chosen: Chosen): Promise<StartedWorker
   }
   return startWorker({
     offer: options,
+    dir: options.dataDir,
     storage,
     transport: network.as('worker'),
     managerUrl: `ws://${innerAddress}`,

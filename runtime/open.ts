@@ -126,6 +126,7 @@ async function openWorkerHost(
   }
   const worker = await startWorker({
     offer: options,
+    dir: dirOf(options),
     storage,
     transport,
     managerUrl: options.manager,

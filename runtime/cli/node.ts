@@ -15,6 +15,8 @@ interface NodeFlags extends AddressFlags {
 
 const cores = (cpus: number): string => String(Math.round(cpus * 100) / 100)
 
+const sizeOr = (bytes: number | undefined): string => (bytes === undefined ? '-' : formatSize(bytes))
+
 const stateText = (node: NodeView): string => (node.draining ? `${node.state},Draining` : node.state)
 
 const driversText = (node: NodeView): string =>
@@ -22,6 +24,9 @@ const driversText = (node: NodeView): string =>
     .map(([name, state]) => (state === 'complete' ? name : `${name}(unavailable)`))
     .sort()
     .join(',') || '-'
+
+/** What nodes say of their machines; of no use where none does. */
+const usedTitles = new Set(['CPU USED', 'MEM USED', 'LOAD', 'DISK FREE'])
 
 const columns = (output: Output): readonly Column<NodeView>[] => [
   { title: 'NAME', text: (node) => node.name },
@@ -32,10 +37,14 @@ const columns = (output: Output): readonly Column<NodeView>[] => [
     paint: (text, { state }) => output.paint(state === 'Ready' ? 'green' : state === 'Down' ? 'red' : 'yellow', text),
   },
   { title: 'CPUS', text: ({ reserved, offered }) => `${cores(reserved.cpus)}/${cores(offered.cpus)}` },
+  { title: 'CPU USED', spare: 2, text: ({ used }) => (used === undefined ? '-' : cores(used.cpus)) },
   {
     title: 'MEMORY',
     text: ({ reserved, offered }) => `${formatSize(reserved.memoryBytes)}/${formatSize(offered.memoryBytes)}`,
   },
+  { title: 'MEM USED', spare: 1, text: ({ used }) => sizeOr(used?.memoryBytes) },
+  { title: 'LOAD', spare: 4, text: ({ used }) => used?.load1.toFixed(2) ?? '-' },
+  { title: 'DISK FREE', spare: 3, text: ({ used }) => sizeOr(used?.diskFreeBytes) },
   { title: 'TASKS', text: (node) => String(node.tasks) },
   { title: 'DRIVERS', text: driversText },
   {
@@ -48,10 +57,10 @@ const columns = (output: Output): readonly Column<NodeView>[] => [
 ]
 
 export function buildNode(cli: Cli): Command {
-  const command = newCommand('node', 'Lists nodes: what each has reserved of what it offers, and its tasks.').option(
-    '--json',
-    'one JSON array',
-  )
+  const command = newCommand(
+    'node',
+    'Lists nodes: what each has reserved of what it offers, what its machine uses, and its tasks.',
+  ).option('--json', 'one JSON array')
   command.enablePositionalOptions()
   for (const build of [buildDrain, buildUndrain, buildRemove]) command.addCommand(build(cli))
   return withConnection(command).action(async (flags: NodeFlags) => {
@@ -62,7 +71,9 @@ export function buildNode(cli: Cli): Command {
       output.line(JSON.stringify(nodes, null, 2))
       return
     }
-    for (const line of tableLines(columns(output), nodes, output.columns)) output.line(line)
+    const saysUse = nodes.some(({ used }) => used !== undefined)
+    const shown = columns(output).filter(({ title }) => saysUse || !usedTitles.has(title))
+    for (const line of tableLines(shown, nodes, output.columns)) output.line(line)
     if (nodes.length === 0) output.note('troupe: no node has registered; start one with "troupe worker --manager …"')
   })
 }

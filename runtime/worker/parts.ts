@@ -22,6 +22,7 @@ import { type Hello, Session, type SessionMessage, sessionAddress, type Welcome 
 import { Statuses } from './statuses.ts'
 import { StopAfter } from './stop-after.ts'
 import type { Identity, StoredWorker } from './store.ts'
+import { Usage } from './usage.ts'
 import type { WorkerHostOptions } from './worker.ts'
 
 export const workerAddress = 'worker'
@@ -61,6 +62,7 @@ export interface Parts {
   readonly logs: Logs
   readonly inspection: Inspection
   readonly samplings: Samplings
+  readonly usage: Usage
   readonly session: Session
 }
 
@@ -94,9 +96,10 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     mayRun: (key, driver) => recovery.mayRun(key, driver),
   })
   const statuses = new Statuses({ send: (reported) => session.send({ type: 'Status', attempts: reported }) })
+  const usage = new Usage({ gauge: options.gauge, clock, logger })
   const heartbeat = new Heartbeat({
     ...{ clock, random, alarms },
-    send: (seq) => session.send({ type: 'Heartbeat', seq }),
+    send: (seq) => session.send({ type: 'Heartbeat', seq, ...usage.next() }),
     onExpired: () => session.break(closeCodes.timeout, 'the manager acknowledged no heartbeat for a whole lease'),
   })
   const stopAfter = new StopAfter({ clock, alarms, attempts, heartbeat })
@@ -123,7 +126,7 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
   const parts: Parts = {
     inspection,
     ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
-    ...{ heartbeat, stopAfter, logs, samplings, session, checkups },
+    ...{ heartbeat, stopAfter, logs, samplings, usage, session, checkups },
   }
   host.run((turn) => {
     host.create(turn, workerAddress, 'worker', undefined)

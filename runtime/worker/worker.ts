@@ -12,6 +12,7 @@ import { pathOf } from '../../actors/step.ts'
 import type { Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import type { Driver } from '../drivers/driver.ts'
+import type { Gauge } from '../gauge/gauge.ts'
 import type { Prober } from '../health/prober.ts'
 import type { OnBoundary } from '../host/boundary.ts'
 import type { WorkerMetrics } from '../host/metrics.ts'
@@ -35,6 +36,8 @@ export interface WorkerHostOptions {
   readonly drivers: ReadonlyMap<string, Driver>
   /** For health checks over the network; absent: this worker makes none, and such a check fails. */
   readonly prober?: Prober
+  /** What its machine uses; absent: it does not say. */
+  readonly gauge?: Gauge
   readonly registration: {
     /** For people, unique in the cluster. */
     readonly name: string
@@ -160,9 +163,10 @@ export class WorkerHost {
   }
 
   #onOpen(welcome: Welcome, greetedMs: number): void {
-    const { heartbeat, desired, statuses, drivers, identity } = this.#started()
+    const { heartbeat, desired, statuses, drivers, usage, identity } = this.#started()
     const { logger, managerUrl, onConnected } = this.#options
     const { clusterId, epoch } = welcome
+    usage.begin()
     heartbeat.open(welcome, greetedMs)
     desired.begin()
     statuses.open()

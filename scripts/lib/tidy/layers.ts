@@ -112,6 +112,7 @@ const portFiles = [
   'runtime/storage/storage.ts',
   'runtime/drivers/driver.ts',
   'runtime/health/prober.ts',
+  'runtime/gauge/gauge.ts',
   'runtime/clock.ts',
   'runtime/random.ts',
   'runtime/logger.ts',
@@ -144,7 +145,8 @@ export function layerOf(path: string): Layer | undefined {
   const atTop = ['runtime/system.ts', 'runtime/token.ts', 'runtime/copy.ts']
   if (atTop.includes(path) || file === 'system.ts') return 'adapter'
   if (file === undefined) return undefined
-  if (folder === 'storage' || folder === 'drivers' || folder === 'health') return 'adapter'
+  if (folder === 'storage' || folder === 'drivers') return 'adapter'
+  if (folder === 'health' || folder === 'gauge') return 'adapter'
   if (folder === 'host' || folder === 'manager' || folder === 'worker' || folder === 'http') return 'host'
   if (folder === 'client' || folder === 'conformance') return folder
   return undefined
