@@ -12,7 +12,7 @@ const told = (rows: readonly SequenceRow[]) =>
 
 const life = stepsOf([
   [0, 'Created', '', 'Pending.Queued', 0, 2],
-  [0, { type: 'Placed', nodeName: 'node-1' } as { type: string }, 'Pending.Queued', 'Scheduled.Starting', 1, 2],
+  [0, { type: 'Placed', nodeName: 'node-1' }, 'Pending.Queued', 'Scheduled.Starting', 1, 2],
   [5, 'Pulling', 'Scheduled.Starting', 'Scheduled.Pulling', 1, 3],
   [9, 'Started', 'Scheduled.Pulling', 'Running.Up', 1, 3],
   [20, exited(0), 'Running.Up', 'Completed', 1, 4],
@@ -70,7 +70,7 @@ describe('the sequence of a history', () => {
   test('a stop comes from the client and goes on to the attempt, once', () => {
     const steps = stepsOf([
       [0, 'Stop', 'Running.Up', 'Running.Stopping', 1],
-      [1, { type: 'Stop', graceMs: 0 } as { type: string }, 'Running.Stopping', 'Running.Stopping'],
+      [1, { type: 'Stop', graceMs: 0 }, 'Running.Stopping', 'Running.Stopping'],
     ])
     expect(told(sequenceOf(steps))).toEqual([
       'client → manager: Stop',
@@ -83,9 +83,7 @@ describe('the sequence of a history', () => {
   })
 
   test('a loss is the word of a worker, or what the manager makes of its silence', () => {
-    const said = stepsOf([
-      [0, { type: 'Lost', message: 'no trace of it' } as { type: string }, 'Running.Up', 'Failed', 1],
-    ])
+    const said = stepsOf([[0, { type: 'Lost', message: 'no trace of it' }, 'Running.Up', 'Failed', 1]])
     expect(told(sequenceOf(said))[0]).toBe('worker → manager: Lost (no trace of it)')
     const silent = stepsOf([[0, 'Lost', 'Running.Unreachable', 'Failed', 1]])
     expect(told(sequenceOf(silent))).toEqual(['manager → manager: Lost', 'manager ⇢ client: tells: Failed'])
@@ -94,9 +92,7 @@ describe('the sequence of a history', () => {
   test('a drain is asked for by somebody, its deadline is nobody’s', () => {
     const asked = told(sequenceOf(stepsOf([[0, 'Drain', 'Running.Up', 'Running.Stopping', 1]])))
     expect(asked.slice(0, 2)).toEqual(['client ⇢ manager: drains its node', 'manager → manager: Drain'])
-    const over = stepsOf([
-      [0, { type: 'Drain', isOver: true } as { type: string }, 'Running.Up', 'Running.Stopping', 1],
-    ])
+    const over = stepsOf([[0, { type: 'Drain', isOver: true }, 'Running.Up', 'Running.Stopping', 1]])
     expect(told(sequenceOf(over))[0]).toBe('manager → manager: Drain (the deadline has passed)')
   })
 

@@ -3,7 +3,7 @@ import type { TaskEvent } from '../../actors/model.ts'
 
 type Given = readonly [
   atMs: number,
-  event: string | { readonly type: string },
+  event: string | ({ readonly type: string } & Readonly<Record<string, unknown>>),
   from: string,
   to: string,
   attempt?: number,
