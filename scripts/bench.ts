@@ -10,11 +10,12 @@ import { parseArgs } from 'node:util'
 import { asks } from './bench/asks.ts'
 import type { Row } from './bench/bench.ts'
 import { buildVariable } from './bench/built.ts'
+import { inspection } from './bench/inspection.ts'
 import { stalled } from './bench/stalled.ts'
 import { subscribers } from './bench/subscribers.ts'
 import { tableOf } from './bench/table.ts'
 
-const benches = [subscribers, stalled, asks]
+const benches = [subscribers, stalled, asks, inspection]
 
 const { values } = parseArgs({
   options: {
