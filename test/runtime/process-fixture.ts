@@ -1,5 +1,6 @@
 /** What the tests of the process driver share: a built spawner, folders of their own, and looks at real processes. */
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import {
   existsSync,
   mkdtempSync,
@@ -20,7 +21,8 @@ import { silentLogger } from '../../runtime/logger.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
-export const scope = { clusterId: 'c1', nodeId: 'n1' }
+/** No other file's node bears its name: what bears the mark of one and has no leader there is killed as a stray. */
+export const scope = { clusterId: 'c1', nodeId: `n${randomBytes(4).toString('hex')}` }
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),

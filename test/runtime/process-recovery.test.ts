@@ -133,7 +133,7 @@ describe('a spawner that is killed', () => {
     await first.run(key, sleeper)
     await killSpawner(dir)
     await first.driver.remove(key)
-    expect(pidsWith('TROUPE_REF=c1/n1/one.1')).toEqual([])
+    expect(pidsWith(`TROUPE_REF=c1/${scope.nodeId}/one.1`)).toEqual([])
     expect(existsSync(join(dir, 'attempts/one.1'))).toBe(false)
   })
 
@@ -177,7 +177,7 @@ describe('what an earlier time left', () => {
   test('a marker without a proof of a start is Lost, never a second start, and what bears its mark is gone', async () => {
     const dir = workshop.dir()
     plant(dir, 'one.1', { intent: intentOf(readBootId()) })
-    const env = { ...process.env, TROUPE_REF: 'c1/n1/one.1' }
+    const env = { ...process.env, TROUPE_REF: `c1/${scope.nodeId}/one.1` }
     const stray = spawn('sleep', ['300'], { env, detached: true, stdio: 'ignore' })
     const { run, types } = await workshop.watch(dir)
     expect(types(key)).toEqual(['Lost'])

@@ -6,7 +6,7 @@ import type { TaskSpec } from '../../actors/model.ts'
 import { AttemptFolder } from '../../runtime/drivers/process/folder.ts'
 import { forkTask } from '../../runtime/drivers/process/fork.ts'
 import { findUser } from '../../runtime/drivers/process/user.ts'
-import { isAlive, ProcessWorkshop, pidsWith, startedPid, until, type Watched } from './process-fixture.ts'
+import { isAlive, ProcessWorkshop, pidsWith, scope, startedPid, until, type Watched } from './process-fixture.ts'
 
 const workshop = new ProcessWorkshop()
 const dir = workshop.dir()
@@ -35,7 +35,7 @@ describe('a task is given', () => {
     expect(lines).toContain('GREETING=hello')
     expect(lines).toContain(`TROUPE_TASK_ID=t-${count}`)
     expect(lines).toContain('TROUPE_ATTEMPT=2')
-    expect(lines).toContain(`TROUPE_REF=c1/n1/t-${count}.2`)
+    expect(lines).toContain(`TROUPE_REF=c1/${scope.nodeId}/t-${count}.2`)
     expect(names).toContain('PATH')
     const base = 'PATH HOME USER LOGNAME SHELL LANG LC_ALL LC_CTYPE TZ TMPDIR PWD OLDPWD SHLVL _'.split(' ')
     const own = ['GREETING', 'TROUPE_TASK_ID', 'TROUPE_ATTEMPT', 'TROUPE_REF']
