@@ -68,16 +68,27 @@ function list(values: readonly unknown[], depth: number, budget: Budget): unknow
 }
 
 function map(value: object, depth: number, budget: Budget): Record<string, unknown> {
-  const all: Record<string, unknown> = {}
-  for (const [name, field] of Object.entries(value)) {
-    // No frame takes a field of that name.
-    if (field === undefined || typeof field === 'function' || name === '__proto__') continue
-    if (isSpent(budget)) break
-    budget.left -= name.length + 4
-    if (maskedMaps.has(name) && typeof field === 'object' && field !== null) all[name] = masked(field, budget)
-    else all[name] = maskedFields.has(name) ? mask : render(field, depth + 1, budget)
+  // No frame takes a field of that name.
+  const fields = Object.entries(value).filter(
+    ([name, field]) => field !== undefined && typeof field !== 'function' && name !== '__proto__',
+  )
+  const made = new Map<string, unknown>()
+  // What is small first: a large map in front must not hide where a task stands.
+  for (const isSmall of [true, false]) {
+    for (const [name, field] of fields) {
+      if ((typeof field !== 'object' || field === null) !== isSmall) continue
+      if (isSpent(budget)) break
+      budget.left -= name.length + 4
+      made.set(name, shownField(name, field, depth, budget))
+    }
   }
-  return all
+  return Object.fromEntries(fields.filter(([name]) => made.has(name)).map(([name]) => [name, made.get(name)]))
+}
+
+function shownField(name: string, field: unknown, depth: number, budget: Budget): unknown {
+  if (maskedFields.has(name)) return mask
+  const isMasked = maskedMaps.has(name) && typeof field === 'object' && field !== null
+  return isMasked ? masked(field, budget) : render(field, depth + 1, budget)
 }
 
 function masked(value: object, budget: Budget): Record<string, string> {

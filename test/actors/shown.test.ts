@@ -27,6 +27,13 @@ describe('what is shown', () => {
     }
   })
 
+  test('keeps what is small where something large is cut', () => {
+    const { value, cut } = shown({ labels: { a: 'x'.repeat(1_000) }, taskId: 't', attempt: 3 }, 100)
+    expect(cut).toBe(true)
+    expect(Object.keys(value as object)).toEqual(['labels', 'taskId', 'attempt'])
+    expect(value).toMatchObject({ taskId: 't', attempt: 3 })
+  })
+
   test('is no deeper than is said', () => {
     let deep: unknown = 'bottom'
     for (let at = 0; at < 100; at += 1) deep = at % 2 === 0 ? [deep] : { deep }

@@ -180,7 +180,11 @@ test('who reads slowly misses steps and is told how many, and of each actor the 
   // Some were on their way, and few more were held.
   expect(steps.length).toBeLessThan(2 * turns)
   const last = (id: string) => steps.filter((step) => step.id === id).at(-1)
-  expect(last('node:n1')).toMatchObject({ to: 'Liveness.Ready+Admission.Open', cut: true })
+  expect(last('node:n1')).toMatchObject({
+    to: 'Liveness.Ready+Admission.Open',
+    cut: true,
+    context: { version: 2 * turns + 2 },
+  })
   expect(last('node:n2')).toMatchObject({ to: 'Liveness.Ready+Admission.Draining' })
   expect(all('Snapshot')).toHaveLength(1)
 })

@@ -19,7 +19,7 @@ import {
   TaskView,
   taskStates,
 } from '../../actors/model.ts'
-import { clientLimits, clientMessages, clientReplies } from '../../actors/protocol/client.ts'
+import { ActorStep, ActorView, clientLimits, clientMessages, clientReplies } from '../../actors/protocol/client.ts'
 import { closeCodes, errorCodes } from '../../actors/protocol/errors.ts'
 import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
 import { DesiredAttempt, managerMessages, workerMessages } from '../../actors/protocol/session.ts'
@@ -125,6 +125,8 @@ const shapes: readonly [string, TObject][] = [
   ['TaskView', TaskView],
   ['TaskEvent', TaskEvent],
   ['NodeView', NodeView],
+  ['ActorView', ActorView],
+  ['ActorStep', ActorStep],
   ['NodeRegistration', NodeRegistration],
   ['AttemptSummary', AttemptSummary],
   ['PlacementDecision', PlacementDecision],
