@@ -6,7 +6,7 @@ import { TaskTable } from './task-table.ts'
 
 const pace = {
   /** Changes that one frame takes in; the others wait for the next. */
-  changesPerFrameMax: 4_000,
+  changesPerFrameMax: 2_000,
   /** Between two looks at what came while nobody looks at the page, in milliseconds. */
   hiddenMs: 1_000,
   /** Before a subscription that failed is tried again, in milliseconds. */

@@ -5,8 +5,14 @@ import type { TasksQuery } from '../route.ts'
 /** A query made ready to be asked of very many tasks. */
 export interface TaskFilter {
   /** All that the query asks for, but the state: what the counts of the states are of. */
-  readonly fitsRest: (task: TaskView, text: string) => boolean
+  readonly fitsRest: (row: Searched) => boolean
   readonly fitsState: (task: TaskView) => boolean
+}
+
+/** A task with the text of it, which is made only when a search asks for it. */
+export interface Searched {
+  readonly task: TaskView
+  readonly text: string
 }
 
 /** Every word must be somewhere in a task's text; of each other kind, one of those that are named. */
@@ -18,11 +24,15 @@ export function createFilter(query: TasksQuery): TaskFilter {
   const labels = groupByKey(query.labels)
   return {
     fitsState: ({ state }) => states.size === 0 || states.has(state),
-    fitsRest: (task, text) =>
+    fitsRest: (row) => fitsRest(row.task) && words.every((word) => row.text.includes(word)),
+  }
+
+  function fitsRest(task: TaskView): boolean {
+    return (
       (nodes.size === 0 || (task.node !== null && nodes.has(task.node))) &&
       (drivers.size === 0 || drivers.has(task.driver)) &&
-      labels.every(([key, values]) => values.has(task.labels[key] ?? null)) &&
-      words.every((word) => text.includes(word)),
+      labels.every(([key, values]) => values.has(task.labels[key] ?? null))
+    )
   }
 }
 

@@ -18,17 +18,38 @@ export const tableLimits = {
 } as const
 
 /** One task in the table; it is the same object for as long as the task is in it. */
-export interface TaskRow {
+export class TaskRow {
   readonly id: string
   readonly createdAtMs: number
-  task: TaskView
-  /** What a search looks into. */
-  text: string
   /** When its state last changed while it was looked at, by the page's clock; undefined if it did not. */
   changedAtMs: number | undefined
   /** Whether the query but its states lets it through, and whether all of it does. */
-  isCounted: boolean
-  isShown: boolean
+  isCounted = false
+  isShown = false
+  #task: TaskView
+  #text: string | undefined
+
+  constructor(task: TaskView) {
+    this.id = task.id
+    this.createdAtMs = task.createdAtMs
+    this.#task = task
+  }
+
+  get task(): TaskView {
+    return this.#task
+  }
+
+  set task(task: TaskView) {
+    // The node is the one thing in its text that can change.
+    if (this.#task.node !== task.node) this.#text = undefined
+    this.#task = task
+  }
+
+  /** What a search looks into: made when the first one does. */
+  get text(): string {
+    this.#text ??= searchTextOf(this.#task)
+    return this.#text
+  }
 }
 
 export class TaskTable {
@@ -119,10 +140,8 @@ export class TaskTable {
   #put(task: TaskView, atMs: number, turn: Turn): void {
     const known = this.#rows.get(task.id)
     if (known === undefined) {
-      const { id, createdAtMs } = task
-      const text = searchTextOf(task)
-      const row = { id, createdAtMs, task, text, changedAtMs: undefined, isCounted: false, isShown: false }
-      this.#rows.set(id, row)
+      const row = new TaskRow(task)
+      this.#rows.set(row.id, row)
       this.#enter(row, turn)
       turn.added.add(row)
       return
@@ -136,8 +155,6 @@ export class TaskTable {
     const { isShown } = known
     this.#count(known, -1)
     if (pathOf(known.task) !== pathOf(task)) known.changedAtMs = atMs
-    // The node is the one thing in its text that can change.
-    if (known.task.node !== task.node) known.text = searchTextOf(task)
     known.task = task
     this.#judge(known)
     this.#count(known, 1)
@@ -161,7 +178,7 @@ export class TaskTable {
 
   #judge(row: TaskRow): void {
     this.#filtered += 1
-    row.isCounted = this.#filter.fitsRest(row.task, row.text)
+    row.isCounted = this.#filter.fitsRest(row)
     row.isShown = row.isCounted && this.#filter.fitsState(row.task)
   }
 

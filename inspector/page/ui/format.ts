@@ -33,7 +33,7 @@ const day = 24 * hour
 export function formatDuration(ms: number): string {
   if (!Number.isFinite(ms)) return '–'
   if (ms < 0) return `-${formatDuration(-ms)}`
-  if (ms < second) return `${Math.round(ms)} ms`
+  if (ms < 999.5) return `${Math.round(ms)} ms`
   if (ms < 9_950) return `${(ms / second).toFixed(1)} s`
   return formatWhole(Math.round(ms / second) * second)
 }
