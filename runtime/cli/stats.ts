@@ -56,7 +56,7 @@ async function print(output: Output, samples: AsyncIterable<TaskStats>, flags: S
   if (flags.once === true && kept !== undefined) {
     await output.write('stdout', textOf(kept, { ...flags, isHeaded: true, isLive: false, columns: output.columns }))
   }
-  if (kept === undefined) output.note('troupe: it did not run, so there is nothing to show')
+  if (kept === undefined) output.note('troupe: it has ended, so there is nothing to measure any more')
 }
 
 interface Style {

@@ -88,7 +88,7 @@ test('once is as soon as cores are known, or what there was', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ attempt: 1, cpuMs: 250 })
 })
 
-test('what cannot be told is an error with its reason, and a task that did not run a note', async () => {
+test('what cannot be told is an error with its reason, and a task that has ended a note', async () => {
   told = [ended({ error: 'the odd driver cannot tell', code: 'Invalid' })]
   const refused = await cli(['stats', 'task'], { env })
   expect(refused).toMatchObject({ stdout: '', stderr: expect.stringContaining('the odd driver cannot tell') })
@@ -97,7 +97,7 @@ test('what cannot be told is an error with its reason, and a task that did not r
   expect(await cli(['stats', 'task'], { env })).toMatchObject({
     code: 0,
     stdout: '',
-    stderr: expect.stringContaining('did not run'),
+    stderr: expect.stringContaining('it has ended'),
   })
 })
 
