@@ -46,10 +46,22 @@ export function EventsPanel({ history, at, onAt }: PanelProps) {
       ref={frame}
       data-panel="events"
     >
-      <p class="events-note">
-        {plural(steps.length, 'step')}
-        {isTrimmed ? '; the log no longer has those before' : ''}
-      </p>
+      <div class="events-head">
+        <p class="events-note">
+          {plural(steps.length, 'step')}
+          {isTrimmed ? '; the log no longer has those before' : ''}
+        </p>
+        {rows.isFollowing ? undefined : (
+          <Button kind="quiet" onClick={rows.toEnd}>
+            Go to the newest
+          </Button>
+        )}
+      </div>
+      <div class="events-titles" aria-hidden="true">
+        {titles.map((title) => (
+          <span key={title}>{title}</span>
+        ))}
+      </div>
       <div class="events-box" ref={rows.box} onScroll={rows.onScroll}>
         <ol class="events-list" style={{ height: `${totalPx}px` }} onKeyDown={arrows.onKeyDown}>
           {steps.slice(from, to).map((step, place) => (
@@ -67,11 +79,6 @@ export function EventsPanel({ history, at, onAt }: PanelProps) {
           ))}
         </ol>
       </div>
-      {rows.isFollowing ? undefined : (
-        <Button class="events-end" onClick={rows.toEnd}>
-          Go to the newest
-        </Button>
-      )}
     </section>
   )
 }
@@ -81,6 +88,8 @@ function extraOf(extras: ReadonlyMap<number, number>, from: number, index: numbe
   for (const [at, extra] of extras) if (at >= from && at < index) px += extra
   return px
 }
+
+const titles = ['Time', 'Since', 'Event', 'From → to', 'Attempt', 'Node', 'Payload']
 
 const jsonOf = (step: HistoryStep) => JSON.stringify(payloadOf(step.event), null, 2) ?? ''
 
@@ -104,7 +113,6 @@ function Row({ step, before, topPx, isChosen, isFocusable, isOpen, onChoose, onT
   const { event, index } = step
   const hasPayload = payloadOf(event) !== undefined
   const since = before === undefined ? '' : `+${formatDuration(Math.max(0, event.atMs - before.event.atMs))}`
-  const where = [event.attempt > 0 ? `attempt ${event.attempt}` : '', event.node ?? ''].filter((word) => word !== '')
   return (
     <li class="events-row" style={{ top: `${topPx}px` }} data-step={index}>
       <button
@@ -121,10 +129,15 @@ function Row({ step, before, topPx, isChosen, isFocusable, isOpen, onChoose, onT
         <span class="events-since">{since}</span>
         <span class="events-type">{event.event.type}</span>
         <span class="events-path">
-          {stateText(event.from)} <span aria-hidden="true">→</span>
-          <span class="visually-hidden"> to </span> {stateText(event.to)}
+          {event.from === event.to ? 'stays ' : `${stateText(event.from)} `}
+          {event.from === event.to ? undefined : <span aria-hidden="true">→ </span>}
+          {stateText(event.to)}
         </span>
-        <span class="events-where">{where.join(' · ')}</span>
+        <span class="events-attempt">
+          {event.attempt > 0 ? <span class="events-word">attempt </span> : undefined}
+          {event.attempt > 0 ? event.attempt : ''}
+        </span>
+        <span class="events-node">{event.node}</span>
         <span class="events-short">{payloadText(event)}</span>
       </button>
       {hasPayload ? (

@@ -38,6 +38,9 @@ export function LogsPanel({ history }: PanelProps) {
     <section class="logs" aria-label="Output" data-panel="logs">
       <div class="logs-bar">
         <AttemptChoice newest={task.attempt} attempt={attempt} onAttempt={setAttempt} />
+        <Button onClick={() => saveText(`${task.id}.log`, textOf(store))} disabled={store.count === 0}>
+          Download
+        </Button>
         <Streams hidden={hidden} onHidden={setHidden} />
         <Search
           query={query}
@@ -50,9 +53,6 @@ export function LogsPanel({ history }: PanelProps) {
           found={foundText(store, query, current)}
           hasMatches={store.matches.length > 0}
         />
-        <Button onClick={() => saveText(`${task.id}.log`, textOf(store))} disabled={store.count === 0}>
-          Download
-        </Button>
       </div>
       {store.dropped > 0 ? (
         <p class="logs-note">

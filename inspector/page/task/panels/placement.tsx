@@ -47,7 +47,7 @@ function Waiting({ history }: { readonly history: TaskHistory }) {
   const why = explanation?.decision?.why ?? newest?.why ?? task.reason
   const clockMs = source === 'live' ? now.value : nowMs
   return (
-    <div class="placement-waiting">
+    <div class={isPending ? 'placement-waiting placement-pending' : 'placement-waiting'}>
       {isPending ? (
         <p class="placement-why">
           {task.detail === 'BackingOff'
@@ -74,10 +74,8 @@ function Decision({ decision }: { readonly decision: PlacementDecision }) {
   const name = scores.find(({ isPicked }) => isPicked)?.name ?? picked
   const left = considered - decision.scores.length - decision.refusals.length
   return (
-    <>
-      <h3 class="placement-title">
-        {picked === undefined ? `No node was fit: ${why ?? 'none has registered'}` : `Placed on ${name}`}
-      </h3>
+    <div class="placement-part">
+      <h3>{picked === undefined ? `No node was fit: ${why ?? 'none has registered'}` : `Placed on ${name}`}</h3>
       <Facts
         facts={[
           { name: 'Scheduler', value: scheduler },
@@ -122,7 +120,7 @@ function Decision({ decision }: { readonly decision: PlacementDecision }) {
       {left > 0 ? (
         <p class="placement-note">… and {plural(left, 'more node')}; only the first 20 of each are kept.</p>
       ) : undefined}
-    </>
+    </div>
   )
 }
 
@@ -132,8 +130,8 @@ function Refusals({ decision: { refusals } }: { readonly decision: PlacementDeci
   const groups = groupRefusals(refusals)
   if (groups.length === 0) return undefined
   return (
-    <div>
-      <h3 class="placement-title">Not fit</h3>
+    <div class="placement-part">
+      <h3>Not fit</h3>
       <ul class="placement-refusals">
         {groups.map(({ why, nodes }) => (
           <li key={why}>
@@ -164,8 +162,8 @@ function Attempts({
   const tried = triedOf(history, decision)
   if (tried.length === 0) return undefined
   return (
-    <div>
-      <h3 class="placement-title">Attempts</h3>
+    <div class="placement-part">
+      <h3>Attempts</h3>
       <Table label="Attempts and their nodes">
         <thead>
           <tr>

@@ -12,8 +12,10 @@ import { useWidth } from './use-width.ts'
 
 const rowPx = 38
 /** Below this the diagram scrolls sideways in its own box, in pixels. */
-const widthMinPx = 620
-const timePx = 96
+const widthMinPx = 540
+/** What the times need, with and without their milliseconds. */
+const timeWidePx = 96
+const timeNarrowPx = 66
 /** About the width of a letter of a label. */
 const letterPx = 6.6
 
@@ -33,7 +35,14 @@ export function SequencePanel({ history, at, onAt }: PanelProps) {
   const { from, to, topPx, totalPx } = rows.window
   return (
     <section class="sequence" aria-label="Sequence" ref={frame} data-panel="sequence">
-      <Key />
+      <div class="sequence-head-line">
+        <Key />
+        {rows.isFollowing ? undefined : (
+          <Button kind="quiet" onClick={rows.toEnd}>
+            Go to the newest
+          </Button>
+        )}
+      </div>
       <div class="sequence-box" ref={rows.box} onScroll={rows.onScroll}>
         <div class="sequence-lanes" style={{ width: `${width}px` }} aria-hidden="true">
           {lanes.map((lane) => (
@@ -59,16 +68,15 @@ export function SequencePanel({ history, at, onAt }: PanelProps) {
           ))}
         </ol>
       </div>
-      {rows.isFollowing ? undefined : (
-        <Button class="sequence-end" onClick={rows.toEnd}>
-          Go to the newest
-        </Button>
-      )}
     </section>
   )
 }
 
+const isNarrow = (width: number) => width <= widthMinPx
+const timePxOf = (width: number) => (isNarrow(width) ? timeNarrowPx : timeWidePx)
+
 const xOf = (lane: Lane, width: number): number => {
+  const timePx = timePxOf(width)
   const room = width - timePx
   return timePx + (room * (lanes.indexOf(lane) + 0.5)) / lanes.length
 }
@@ -116,7 +124,7 @@ function Row({ row, index, width, topPx, hasTime, isLater, isChosen, isFocusable
         <span class="visually-hidden">{sentenceOf(row)}</span>
         {hasTime && row.kind === 'message' ? (
           <time class="sequence-time" title={formatMoment(row.atMs)} aria-hidden="true">
-            {formatClock(row.atMs, { fine: true })}
+            {formatClock(row.atMs, { fine: !isNarrow(width) })}
           </time>
         ) : undefined}
         <svg class="sequence-drawing" width={width} height={rowPx} aria-hidden="true">
@@ -139,6 +147,7 @@ function sentenceOf(row: SequenceRow): string {
 }
 
 function Divider({ label, width }: { readonly label: string; readonly width: number }) {
+  const timePx = timePxOf(width)
   return (
     <g class="sequence-line">
       <line x1={timePx} x2={width} y1={rowPx / 2} y2={rowPx / 2} />

@@ -33,7 +33,7 @@ export function SpecPanel({ history: { spec } }: PanelProps) {
         {form === 'table' ? <SpecTable spec={spec} /> : <SpecText text={text} name={formLabels[form]} />}
       </Tabs>
       {spec.env === undefined ? undefined : (
-        <p class="spec-note">Values of the environment are masked: they may be secrets, and never leave the manager.</p>
+        <p class="spec-note">Values of the environment may be secrets, so the manager shows them to nobody.</p>
       )}
     </section>
   )

@@ -20,6 +20,8 @@ export interface StatsPlotProps {
   readonly title: string
   readonly unit: string
   readonly format: (value: number) => string
+  /** Marks stand at whole KiB, MiB, and so on. */
+  readonly isBytes?: boolean
   /** Seconds since 1970. */
   readonly at: readonly number[]
   readonly lines: readonly PlotLine[]
@@ -72,6 +74,8 @@ function useDark(): boolean {
   return isDark
 }
 
+const incrs = Array.from({ length: 50 }, (_, power) => 2 ** power)
+
 const dataOf = (at: readonly number[], lines: readonly PlotLine[]): uPlot.AlignedData =>
   [[...at], ...lines.map(({ values }) => [...values])] as uPlot.AlignedData
 
@@ -97,7 +101,7 @@ function textOf(title: string, lines: readonly PlotLine[], format: (value: numbe
 }
 
 function optionsOf(
-  { lines, format }: StatsPlotProps,
+  { lines, format, isBytes }: StatsPlotProps,
   width: number,
   element: Element,
   onPoint: (index: number | undefined) => void,
@@ -116,14 +120,14 @@ function optionsOf(
     height: heightPx,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 28, 0, 0],
     scales: {
       x: { time: true, range: (_, least, most) => [Math.min(least, most - spanMinSeconds), most] },
       y: { range: (_, _least, most) => [0, most > 0 ? most * 1.15 : 1] },
     },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((seconds) => formatClock(seconds * 1_000)), space: 90 },
-      { ...axis, values: (_, ticks) => ticks.map((value) => format(value)), size: 78 },
+      { ...axis, values: (_, ticks) => ticks.map((seconds) => formatClock(seconds * 1_000)), space: 90, size: 28 },
+      { ...axis, values: (_, ticks) => ticks.map((value) => format(value)), size: 78, ...(isBytes ? { incrs } : {}) },
     ],
     series: [
       {},

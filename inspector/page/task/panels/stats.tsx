@@ -32,6 +32,7 @@ export function StatsPanel({ history: { task, source } }: PanelProps) {
           title="Memory"
           unit="bytes"
           format={formatBytes}
+          isBytes
           at={series.columns.at}
           lines={memoryLines(series)}
           version={version}
@@ -41,6 +42,7 @@ export function StatsPanel({ history: { task, source } }: PanelProps) {
             title="Network"
             unit="bytes a second"
             format={formatRate}
+            isBytes
             at={series.columns.at}
             lines={[
               { name: 'received', values: series.columns.received, tone: '--scheduled', isFilled: false },

@@ -64,10 +64,7 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
         <Patterns base={base} />
         <Axis spanMs={spanMs} xOf={(ms) => xOf(fromMs + ms)} most={Math.floor(inner / tickPx)} height={height} />
         {bars.map((bar, row) => (
-          <text key={bar.attempt} class="timeline-words" x={edgePx} y={axisPx + row * rowPx + 13}>
-            <tspan class="timeline-attempt">Attempt {bar.attempt}</tspan>
-            <tspan dx="8">{wordsOf(bar)}</tspan>
-          </text>
+          <Words key={bar.attempt} bar={bar} x={xOf(bar.phases[0]?.fromMs ?? fromMs)} row={row} width={width} />
         ))}
         {phases.map((placed, index) => (
           <Segment
@@ -88,10 +85,7 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
           />
         ))}
         {cutMs === undefined ? undefined : (
-          <g class="timeline-cut">
-            <rect x={xOf(cutMs)} y={axisPx} width={Math.max(0, width - xOf(cutMs))} height={height - axisPx} />
-            <line x1={xOf(cutMs)} x2={xOf(cutMs)} y1={axisPx - 8} y2={height} />
-          </g>
+          <line class="timeline-cut" x1={xOf(cutMs)} x2={xOf(cutMs)} y1={axisPx - 8} y2={height} />
         )}
       </svg>
       {pointed === undefined ? undefined : <Tip {...pointed} x={xOf(pointed.phase.fromMs)} width={width} />}
@@ -106,8 +100,24 @@ function nextOf(key: string, at: number, count: number): number | undefined {
   return next === undefined || next < 0 || next >= count ? undefined : next
 }
 
-const wordsOf = ({ node, isPlaced, end }: AttemptBar): string =>
-  [isPlaced ? (node ?? '') : 'not placed', end ?? ''].filter((word) => word !== '').join(' · ')
+/** Which attempt it is, where, and how it ended: above the bar's beginning, or as near to it as there is room. */
+function Words({ bar, x, row, width }: { bar: AttemptBar; x: number; row: number; width: number }) {
+  const { attempt, node, isPlaced, end, isGood } = bar
+  const name = `Attempt ${attempt}`
+  const where = isPlaced ? (node ?? '') : 'not placed'
+  const lengthPx = (name.length + where.length + (end?.length ?? 0)) * letterPx + 24
+  return (
+    <text class="timeline-words" x={Math.max(edgePx, Math.min(x, width - lengthPx))} y={axisPx + row * rowPx + 13}>
+      <tspan class="timeline-attempt">{name}</tspan>
+      <tspan dx="8">{where}</tspan>
+      {end === undefined ? undefined : (
+        <tspan dx="8" class={isGood ? 'timeline-good' : 'timeline-bad'}>
+          {end}
+        </tspan>
+      )}
+    </text>
+  )
+}
 
 interface SegmentProps extends Placed {
   readonly index: number
