@@ -12,6 +12,7 @@ import { TaskFeed } from './feed.ts'
 import type { Link } from './link.ts'
 import type { LogLine, LogsOptions } from './log-lines.ts'
 import { readLogs } from './log-reader.ts'
+import { type NodeChanges, NodeReader, type WatchNodesOptions } from './node-changes.ts'
 import { requestLimits } from './pending.ts'
 import { type Known, RemoteTask, type TaskHome } from './remote-task.ts'
 import type { TaskOutput } from './snapshot.ts'
@@ -30,6 +31,8 @@ import type {
   Troupe,
 } from './troupe.ts'
 
+type Reader = EventReader | ChangeReader | NodeReader | ActorReader
+
 export interface RemoteTroupeOptions {
   readonly link: Link
   readonly counters: Counters
@@ -45,7 +48,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
   readonly #counters: Counters
   readonly #asking: Asking
   readonly #onClose: () => Promise<void>
-  readonly #streams = new Set<EventReader | ChangeReader | ActorReader>()
+  readonly #streams = new Set<Reader>()
   #ended: TroupeError | undefined
   #closing: Promise<void> | undefined
 
@@ -101,6 +104,11 @@ export class RemoteTroupe implements Troupe, TaskHome {
   watch(options: WatchOptions = {}): TaskChanges {
     const onClosed = (closed: ChangeReader) => void this.#streams.delete(closed)
     return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
+  }
+
+  watchNodes(options: WatchNodesOptions = {}): NodeChanges {
+    const onClosed = (closed: NodeReader) => void this.#streams.delete(closed)
+    return this.#keep(new NodeReader({ ...options, link: this.#link, onClosed }))
   }
 
   actors(options: ActorsOptions = {}): ActorStream {
@@ -262,7 +270,7 @@ export class RemoteTroupe implements Troupe, TaskHome {
   }
 
   /** It ends with this Troupe, unless it has ended before. */
-  #keep<R extends EventReader | ChangeReader | ActorReader>(reader: R): R {
+  #keep<R extends Reader>(reader: R): R {
     if (!reader.isClosed) this.#streams.add(reader)
     if (this.#ended) reader.fail(this.#ended)
     return reader

@@ -7,6 +7,7 @@ import type { CallOptions } from './asking.ts'
 import type { Counters } from './counters.ts'
 import type { EventStream, EventsOptions } from './event-stream.ts'
 import type { LogLine, LogsOptions } from './log-lines.ts'
+import type { NodeChanges, WatchNodesOptions } from './node-changes.ts'
 import type { TaskOutput } from './snapshot.ts'
 import type { TaskChanges, WatchOptions } from './task-changes.ts'
 import type { RerunOptions, StopOptions, Stopped, TaskRef } from './task-ref.ts'
@@ -103,6 +104,11 @@ export interface Troupe extends AsyncDisposable {
   wait(id: string, options?: CallOptions): Promise<TaskOutput>
   /** Every node there is, with what it offers and what is reserved. */
   nodes(options?: CallOptions): Promise<NodeView[]>
+  /**
+   * The nodes, first as they are, then the newest of each as it changes, and about every two seconds with what its machine
+   * uses. After a lost connection they are told as they are then, with those that were forgotten meanwhile as `Removed`.
+   */
+  watchNodes(options?: WatchNodesOptions): NodeChanges
   /**
    * Has a node, by name or id, get no new tasks and lose those it has. Resolves when the wish is stored; the drain is over
    * once its `tasks` is 0. Rejects with `NotFound`, `OutcomeUnknown`.
