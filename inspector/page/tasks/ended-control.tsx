@@ -2,14 +2,21 @@
 import { Button } from '../ui/button.tsx'
 import { formatCount, plural } from '../ui/format.ts'
 import { endedState, loadEnded, stopLoading } from './ended-tasks.ts'
+import { tasksVersion, taskTable } from './live-tasks.ts'
+
+/** So many ended tasks the manager tells by itself; where there are fewer, there are no others. */
+const toldMax = 500
 
 export function EndedTasks() {
+  void tasksVersion.value
   const state = endedState.value
+  const ended = taskTable.states.of('Completed') + taskTable.states.of('Failed')
+  if (state.type === 'recent' && ended < toldMax) return null
   return (
     <div class="tasks-ended" data-ended={state.type}>
       {state.type === 'recent' ? (
         <>
-          <p>Of the tasks that ended before this page was opened, the newest 500 are here.</p>
+          <p>Of the tasks that had ended before this page was opened, the newest {toldMax} are here.</p>
           <Button onClick={() => void loadEnded()}>Show all that ended</Button>
         </>
       ) : state.type === 'loading' ? (

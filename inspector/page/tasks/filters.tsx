@@ -1,5 +1,5 @@
 /** The search, and filters by node, driver and label; what is chosen stands below and can be taken away. */
-import { useRef, useState } from 'preact/hooks'
+import { useMemo, useRef, useState } from 'preact/hooks'
 import type { TasksQuery } from '../route.ts'
 import { Button } from '../ui/button.tsx'
 import { formatCount, plural } from '../ui/format.ts'
@@ -8,8 +8,12 @@ import { tasksVersion, taskTable } from './live-tasks.ts'
 import type { Tally } from './tally.ts'
 import { isNarrow, toggled } from './task-filter.ts'
 
-/** Values offered in one filter: those that the most tasks have. */
-const offeredMax = 200
+const offer = {
+  /** Values offered in one filter: those that the most tasks have. */
+  max: 200,
+  /** Of more values than these, which are offered is found out only when somebody is about to choose. */
+  eagerMax: 1_000,
+} as const
 
 export interface FiltersProps {
   readonly query: TasksQuery
@@ -38,7 +42,7 @@ export function Filters({ query, onQuery, onClear }: FiltersProps) {
       ))}
       {isNarrow(query) ? (
         <div class="tasks-narrowed">
-          <Shown />
+          <Shown query={query} />
           {kinds.flatMap(({ field, name }) =>
             query[field].map((value) => (
               <button
@@ -62,7 +66,8 @@ export function Filters({ query, onQuery, onClear }: FiltersProps) {
   )
 }
 
-function Shown() {
+/** The query is what it is drawn anew for, beside every change. */
+function Shown(_: { readonly query: TasksQuery }) {
   void tasksVersion.value
   return (
     <p class="tasks-shown" data-shown={taskTable.shown.count}>
@@ -119,10 +124,13 @@ interface ChoiceProps {
   readonly onChoose: (value: string) => void
 }
 
-/** What there is to choose is gathered when it is opened, not with every change. */
+/** What there is to choose is gathered when it is opened, and when there is another value; not with every change. */
 function Choice({ name, tally, chosen, onChoose }: ChoiceProps) {
-  const [offered, setOffered] = useState<[string, number][]>([])
-  const gather = () => setOffered(tally.top(offeredMax))
+  const [opened, setOpened] = useState(0)
+  const gather = () => setOpened((times) => times + 1)
+  void tasksVersion.value
+  const values = tally.values > offer.eagerMax ? 0 : tally.values
+  const offered = useMemo(() => (opened === 0 && values === 0 ? [] : tally.top(offer.max)), [opened, values])
   return (
     <select
       class="tasks-choice"

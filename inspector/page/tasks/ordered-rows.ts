@@ -49,6 +49,8 @@ export class OrderedRows<Row extends Ordered> {
     let from = rows.length - 1
     let to = rows.length + batch.length - 1
     let next = batch.length - 1
+    // Room without holes: an array that is written far beyond its end becomes a slow one.
+    for (const row of batch) rows.push(row)
     // From the end, until the last of the batch has its place: what is older than it stays where it is.
     while (next >= 0) {
       const row = batch[next] as Row

@@ -57,6 +57,7 @@ function Nodes() {
 
 /** `12 wait: no node fits`, with the reason that most of them have. */
 function Waiting() {
+  void tasksVersion.value
   const [first] = taskTable.waiting.top(1)
   if (first === undefined) return null
   const [reason, count] = first
