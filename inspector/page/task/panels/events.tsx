@@ -18,7 +18,15 @@ const payloadLinePx = 18
 const payloadEdgePx = 20
 const payloadLinesMax = 16
 
-export function EventsPanel({ history, at, onAt }: PanelProps) {
+export function EventsPanel(props: PanelProps) {
+  return props.history.steps.length === 0 ? (
+    <Empty title="No step of this task is known yet." />
+  ) : (
+    <Events key={props.history.task.id} {...props} />
+  )
+}
+
+function Events({ history, at, onAt }: PanelProps) {
   const { steps, isTrimmed } = history
   const [frame, width] = useWidth<HTMLElement>()
   const [opened, setOpened] = useState<ReadonlySet<number>>(new Set())
@@ -32,7 +40,6 @@ export function EventsPanel({ history, at, onAt }: PanelProps) {
   useEffect(() => {
     if (at !== undefined) rows.reveal(at)
   }, [at])
-  if (steps.length === 0) return <Empty title="No step of this task is known yet." />
   const toggle = (index: number) => {
     const next = new Set(opened)
     if (!next.delete(index)) next.add(index)

@@ -15,8 +15,12 @@ const rowPx = 20
 /** Older attempts are not offered: a task that restarts for ever has more, and their output is gone. */
 const attemptsOfferedMax = 100
 
+/** Another task is another output: nothing that was chosen for one holds for it. */
 export function LogsPanel({ history }: PanelProps) {
-  const { task, source } = history
+  return <Logs key={history.task.id} history={history} />
+}
+
+function Logs({ history: { task, source } }: Pick<PanelProps, 'history'>) {
   const [attempt, setAttempt] = useState<number | undefined>()
   const saved = source === 'file' ? noLines : undefined
   const { store, reading, redraw } = useLog({ taskId: task.id, attempt, saved })

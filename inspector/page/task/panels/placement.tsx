@@ -28,7 +28,7 @@ export function PlacementPanel({ history, at }: PanelProps) {
           title={task.attempt === 0 ? 'No placement was tried yet.' : 'What decided the placement is not known here.'}
         />
       ) : (
-        <Decision decision={decision} />
+        <Decision decision={decision} isTold={task.state === 'Pending' && task.detail !== 'BackingOff'} />
       )}
       <Attempts history={history} decision={decision} />
     </section>
@@ -68,14 +68,22 @@ function Waiting({ history }: { readonly history: TaskHistory }) {
   )
 }
 
-function Decision({ decision }: { readonly decision: PlacementDecision }) {
+interface DecisionProps {
+  readonly decision: PlacementDecision
+  /** Why none was fit stands above already. */
+  readonly isTold: boolean
+}
+
+function Decision({ decision, isTold }: DecisionProps) {
   const { scheduler, considered, note, atMs, picked, why } = decision
   const scores = rankScores(decision)
   const name = scores.find(({ isPicked }) => isPicked)?.name ?? picked
   const left = considered - decision.scores.length - decision.refusals.length
   return (
     <div class="placement-part">
-      <h3>{picked === undefined ? `No node was fit: ${why ?? 'none has registered'}` : `Placed on ${name}`}</h3>
+      <h3>
+        {picked === undefined ? `No node was fit${why === undefined || isTold ? '' : `: ${why}`}` : `Placed on ${name}`}
+      </h3>
       <Facts
         facts={[
           { name: 'Scheduler', value: scheduler },

@@ -19,7 +19,15 @@ const timeNarrowPx = 66
 /** About the width of a letter of a label. */
 const letterPx = 6.6
 
-export function SequencePanel({ history, at, onAt }: PanelProps) {
+export function SequencePanel(props: PanelProps) {
+  return props.history.steps.length === 0 ? (
+    <Empty title="No step of this task is known yet." />
+  ) : (
+    <Sequence key={props.history.task.id} {...props} />
+  )
+}
+
+function Sequence({ history, at, onAt }: PanelProps) {
   const { steps, isTrimmed } = history
   const [frame, given] = useWidth<HTMLElement>()
   const all = useMemo(() => sequenceOf(steps, { isTrimmed }), [steps, isTrimmed])
@@ -30,7 +38,6 @@ export function SequencePanel({ history, at, onAt }: PanelProps) {
   useEffect(() => {
     if (first >= 0) rows.reveal(first)
   }, [first])
-  if (steps.length === 0) return <Empty title="No step of this task is known yet." />
   const width = Math.max(widthMinPx, given - 2)
   const { from, to, topPx, totalPx } = rows.window
   return (

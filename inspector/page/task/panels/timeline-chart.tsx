@@ -20,7 +20,7 @@ const barPx = 20
 const barTopPx = 20
 const edgePx = 6
 /** Between two marks of the axis, at least. */
-const tickPx = 92
+const tickPx = 80
 /** A segment this wide has its word in it, by the letters of the word. */
 const letterPx = 7.2
 
@@ -64,7 +64,14 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
         <Patterns base={base} />
         <Axis spanMs={spanMs} xOf={(ms) => xOf(fromMs + ms)} most={Math.floor(inner / tickPx)} height={height} />
         {bars.map((bar, row) => (
-          <Words key={bar.attempt} bar={bar} x={xOf(bar.phases[0]?.fromMs ?? fromMs)} row={row} width={width} />
+          <Words
+            key={bar.attempt}
+            bar={shown?.[row] ?? bar}
+            x={xOf(bar.phases[0]?.fromMs ?? fromMs)}
+            row={row}
+            width={width}
+            isLater={cutMs !== undefined && row >= (shown?.length ?? 0)}
+          />
         ))}
         {phases.map((placed, index) => (
           <Segment
@@ -100,14 +107,26 @@ function nextOf(key: string, at: number, count: number): number | undefined {
   return next === undefined || next < 0 || next >= count ? undefined : next
 }
 
+interface WordsProps {
+  readonly bar: AttemptBar
+  readonly x: number
+  readonly row: number
+  readonly width: number
+  readonly isLater: boolean
+}
+
 /** Which attempt it is, where, and how it ended: above the bar's beginning, or as near to it as there is room. */
-function Words({ bar, x, row, width }: { bar: AttemptBar; x: number; row: number; width: number }) {
+function Words({ bar, x, row, width, isLater }: WordsProps) {
   const { attempt, node, isPlaced, end, isGood } = bar
   const name = `Attempt ${attempt}`
   const where = isPlaced ? (node ?? '') : 'not placed'
   const lengthPx = (name.length + where.length + (end?.length ?? 0)) * letterPx + 24
   return (
-    <text class="timeline-words" x={Math.max(edgePx, Math.min(x, width - lengthPx))} y={axisPx + row * rowPx + 13}>
+    <text
+      class={isLater ? 'timeline-words timeline-later' : 'timeline-words'}
+      x={Math.max(edgePx, Math.min(x, width - lengthPx))}
+      y={axisPx + row * rowPx + 13}
+    >
       <tspan class="timeline-attempt">{name}</tspan>
       <tspan dx="8">{where}</tspan>
       {end === undefined ? undefined : (

@@ -12,16 +12,23 @@ import { TimelineTable } from './timeline-table.tsx'
 import { useWidth } from './use-width.ts'
 
 /** Attempts that are drawn at first; a task that restarts for ever has more. */
-const attemptsShownMax = 40
+const attemptsShownMax = 20
 
-export function TimelinePanel({ history, at, onAt }: PanelProps) {
+export function TimelinePanel(props: PanelProps) {
+  return props.history.steps.length === 0 ? (
+    <Empty title="No step of this task is known yet." />
+  ) : (
+    <Timeline key={props.history.task.id} {...props} />
+  )
+}
+
+function Timeline({ history, at, onAt }: PanelProps) {
   const [element, width] = useWidth<HTMLDivElement>()
   const [isWhole, setWhole] = useState(false)
   const [hasTable, setTable] = useState(false)
   const nowMs = useNowOf(history)
   const all = useMemo(() => barsOf(history.steps, nowMs), [history.steps, nowMs])
   const upTo = useMemo(() => barsUpTo(history, at), [history.steps, at])
-  if (history.steps.length === 0) return <Empty title="No step of this task is known yet." />
   const hidden = isWhole ? 0 : Math.max(0, all.length - attemptsShownMax)
   const bars = all.slice(hidden)
   const shown = upTo?.slice(hidden)

@@ -5,7 +5,7 @@ import type { LineGiven } from './log-store.ts'
 import { LogStore } from './log-store.ts'
 
 /** Lines taken between two frames at most. */
-const batchLinesMax = 4_000
+const batchLinesMax = 1_000
 
 export type Reading =
   | { readonly is: 'reading' }
