@@ -86,6 +86,9 @@ describe('a specification', () => {
     '!a',
     '%',
     '- a',
+    'a:b',
+    'a:',
+    'registry.example/app:1',
   ])('the word %j stays a word', (word) =>
     expect(parse(yamlOf({ word, list: [word, { word }] }))).toEqual({ word, list: [word, { word }] }),
   )

@@ -26,7 +26,7 @@ describe('bars of a history', () => {
     const bars = barsOf(steps, 1_000)
     expect(told(bars)).toEqual(['1 on node-1: waiting 0-10, starting 10-15, pulling 15-30, running 30-90; exit 0'])
     expect(bars[0]?.phases.map(({ step }) => step)).toEqual([0, 1, 2, 3])
-    expect(bars[0]?.isGood).toBe(true)
+    expect(bars[0]?.tone).toBe('good')
   })
 
   test('what goes on is open, up to now', () => {
@@ -51,7 +51,7 @@ describe('bars of a history', () => {
       '1 on node-1: waiting 0-10, starting 10-30, running 30-50; exit 3',
       '2 on node-2: backing-off 50-150, waiting 150-160, starting 160-170, running 170-180; exit 3',
     ])
-    expect(bars.map(({ isGood }) => isGood)).toEqual([false, false])
+    expect(bars.map(({ tone }) => tone)).toEqual(['bad', 'bad'])
     expect(told(barsOf(steps.slice(0, 4), 120))).toEqual([
       '1 on node-1: waiting 0-10, starting 10-30, running 30-50; exit 3',
       '2 nowhere: backing-off 50-120…; -',
@@ -80,9 +80,9 @@ describe('bars of a history', () => {
       [95, { type: 'Exited', exitCode: 143, signal: 'SIGTERM' }, 'Running.Stopping', 'Completed'],
     ])
     expect(told(barsOf(steps, 1_000))).toEqual([
-      '1 on node-1: waiting 0-10, starting 10-30, running 30-40, unreachable 40-60, running 60-80, stopping 80-95; exit 143, SIGTERM',
+      '1 on node-1: waiting 0-10, starting 10-30, running 30-40, unreachable 40-60, running 60-80, stopping 80-95; stopped, exit 143, SIGTERM',
     ])
-    expect(barsOf(steps, 1_000)[0]?.isGood).toBe(true)
+    expect(barsOf(steps, 1_000)[0]?.tone).toBe('plain')
     expect(totalsOf(barsOf(steps, 1_000)[0] as AttemptBar).get('running')).toBe(30)
   })
 

@@ -37,11 +37,14 @@ const ends: Readonly<Record<string, string>> = {
   Lost: 'lost',
 }
 
-/** How an attempt ended by this step: `exit 3`, `lost`, `start failed: no-such-command`. */
+/** How an attempt ended by this step: `exit 3`, `stopped, exit 143, SIGTERM`, `lost`, `start failed: no-such-command`. */
 export function endText(step: TaskEvent): string {
   const { event } = step
   const payload = event as Payload
-  if (event.type === 'Exited') return exitText(payload) ?? 'exited'
+  if (event.type === 'Exited') {
+    const text = exitText(payload) ?? 'exited'
+    return step.from.endsWith('.Stopping') ? `stopped, ${text}` : text
+  }
   const word = ends[event.type] ?? event.type
   return text(payload.code) === undefined ? word : `${word}: ${payload.code}`
 }

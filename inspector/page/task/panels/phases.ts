@@ -38,6 +38,8 @@ export interface Phase {
   readonly isOpen: boolean
 }
 
+export type EndTone = 'good' | 'bad' | 'plain'
+
 export interface AttemptBar {
   /** From 1; of one that was never placed, the number that it would have had at least. */
   readonly attempt: number
@@ -47,8 +49,8 @@ export interface AttemptBar {
   readonly phases: readonly Phase[]
   /** How it ended, for people; undefined while it has not. */
   readonly end: string | undefined
-  /** Whether its end was a good one. */
-  readonly isGood: boolean
+  /** What to make of its end: `plain` where it was ended on purpose. */
+  readonly tone: EndTone
 }
 
 interface OpenBar {
@@ -57,7 +59,7 @@ interface OpenBar {
   node: string | undefined
   phases: Phase[]
   end: string | undefined
-  isGood: boolean
+  tone: EndTone
 }
 
 type Step = { readonly event: TaskEvent }
@@ -119,7 +121,7 @@ function barOf(bars: OpenBar[], { event, attempt, to }: TaskEvent): OpenBar {
 }
 
 function open(bars: OpenBar[], attempt: number, isPlaced: boolean): OpenBar {
-  const bar = { attempt, isPlaced, node: undefined, phases: [], end: undefined, isGood: false }
+  const bar = { attempt, isPlaced, node: undefined, phases: [], end: undefined, tone: 'plain' as const }
   bars.push(bar)
   return bar
 }
@@ -134,7 +136,8 @@ function closePhase(bars: OpenBar[], atMs: number): void {
 
 function conclude(bar: OpenBar, event: TaskEvent): void {
   bar.end = endText(event)
-  bar.isGood = event.to === 'Completed' || (event.event as { exitCode?: unknown }).exitCode === 0
+  const isZero = (event.event as { exitCode?: unknown }).exitCode === 0
+  bar.tone = isZero ? 'good' : event.to === 'Completed' ? 'plain' : 'bad'
 }
 
 /** How long the bar was at each kind of phase in all, in milliseconds; what it never was at is not in it. */

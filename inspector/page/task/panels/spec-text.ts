@@ -36,7 +36,7 @@ const isWord = (text: string) => /^(true|false|yes|no|on|off|null|y|n|~)$/i.test
 
 function scalar(value: null | boolean | number | string): string {
   if (typeof value !== 'string') return String(value)
-  const isPlain = /^[A-Za-z/_][\w./@+-]*$/.test(value) && !isWord(value)
+  const isPlain = /^[A-Za-z/_][\w./@+-]*(:[\w./@+-]+)*$/.test(value) && !isWord(value)
   // A string of JSON is one of YAML.
   return isPlain ? value : JSON.stringify(value)
 }

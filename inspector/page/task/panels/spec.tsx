@@ -30,7 +30,7 @@ export function SpecPanel({ history: { spec } }: PanelProps) {
         selected={form}
         onSelect={setForm}
       >
-        {form === 'table' ? <SpecTable spec={spec} /> : <SpecText text={text} name={formLabels[form]} />}
+        {form === 'table' ? <SpecTable spec={spec} /> : <SpecText key={form} text={text} name={formLabels[form]} />}
       </Tabs>
       {spec.env === undefined ? undefined : (
         <p class="spec-note">Values of the environment may be secrets, so the manager shows them to nobody.</p>

@@ -117,7 +117,7 @@ interface WordsProps {
 
 /** Which attempt it is, where, and how it ended: above the bar's beginning, or as near to it as there is room. */
 function Words({ bar, x, row, width, isLater }: WordsProps) {
-  const { attempt, node, isPlaced, end, isGood } = bar
+  const { attempt, node, isPlaced, end, tone } = bar
   const name = `Attempt ${attempt}`
   const where = isPlaced ? (node ?? '') : 'not placed'
   const lengthPx = (name.length + where.length + (end?.length ?? 0)) * letterPx + 24
@@ -130,7 +130,7 @@ function Words({ bar, x, row, width, isLater }: WordsProps) {
       <tspan class="timeline-attempt">{name}</tspan>
       <tspan dx="8">{where}</tspan>
       {end === undefined ? undefined : (
-        <tspan dx="8" class={isGood ? 'timeline-good' : 'timeline-bad'}>
+        <tspan dx="8" class={`timeline-${tone}`}>
           {end}
         </tspan>
       )}
