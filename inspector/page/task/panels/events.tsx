@@ -15,7 +15,7 @@ const rowWidePx = 34
 const rowNarrowPx = 58
 /** Of a payload that is open: a line of its text, and the room around it. */
 const payloadLinePx = 18
-const payloadEdgePx = 20
+const payloadEdgePx = 32
 const payloadLinesMax = 16
 
 export function EventsPanel(props: PanelProps) {
@@ -164,7 +164,7 @@ function Row({ step, before, topPx, isChosen, isFocusable, isOpen, onChoose, onT
       {isOpen ? (
         <pre
           class="events-payload"
-          style={{ maxHeight: `${payloadLinesMax * payloadLinePx + payloadEdgePx}px` }}
+          style={{ height: `${heightOf(step)}px` }}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
           tabIndex={0}
         >

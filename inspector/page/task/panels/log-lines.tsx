@@ -1,5 +1,6 @@
 /** The lines in sight. Text is only ever text here: no markup is made of what a task wrote. */
 import { memo } from 'preact/compat'
+import { plural } from '../../ui/format.ts'
 import { spansOf } from './ansi.ts'
 import type { LogRow, LogStore } from './log-store.ts'
 import { markSpans } from './marked.ts'
@@ -30,6 +31,9 @@ export function LogLines({ rows, store, query, current, rowPx }: LogLinesProps) 
   )
 }
 
+/** Of a longer line only the beginning is drawn, in characters; a search and the download have all of it. */
+const lineCharsShownMax = 4_000
+
 interface LineProps {
   readonly row: LogRow
   readonly query: string
@@ -54,7 +58,7 @@ const Line = memo(({ row, query, isCurrent, rowPx }: LineProps) => {
     >
       <span class="logs-stream">{row.stream === 'stderr' ? 'err' : ''}</span>
       <span class="logs-text">
-        {markSpans(spansOf(row.raw), query).map(({ text, style: look, isMatch }, index) =>
+        {markSpans(spansOf(row.raw.slice(0, lineCharsShownMax)), query).map(({ text, style: look, isMatch }, index) =>
           isMatch ? (
             <mark key={index} class={look}>
               {text}
@@ -67,6 +71,9 @@ const Line = memo(({ row, query, isCurrent, rowPx }: LineProps) => {
             </span>
           ),
         )}
+        {row.raw.length > lineCharsShownMax ? (
+          <span class="logs-rest"> … {plural(row.raw.length - lineCharsShownMax, 'more character')}</span>
+        ) : undefined}
       </span>
     </div>
   )
