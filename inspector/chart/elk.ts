@@ -12,3 +12,13 @@ export async function loadEngine(): Promise<LayoutEngine> {
   const Engine = outer.default ?? (loaded.default as unknown as new () => LayoutEngine)
   return new Engine()
 }
+
+/** An engine that works in a worker of the page's, which `openWorker` opens: it holds nobody up. */
+export async function loadEngineIn(openWorker: (url?: string) => object): Promise<LayoutEngine> {
+  const loaded = await import('elkjs/lib/elk-api.js')
+  const outer = loaded.default as unknown as { default?: EngineInWorker }
+  const Engine = outer.default ?? (loaded.default as unknown as EngineInWorker)
+  return new Engine({ workerFactory: openWorker })
+}
+
+type EngineInWorker = new (options: { workerFactory: (url?: string) => object }) => LayoutEngine

@@ -1,12 +1,13 @@
 /**
  * Addresses of the page. They live in the fragment, so that the page works from a file as well, and one address is one
- * thing at one moment: `#/tasks/3fk2…?at=41` is a task as it stood after revision 41 of the log.
+ * thing at one moment: `#/tasks/3fk2…?at=41` is a task as it stood after revision 41 of the log. Several of its steps may
+ * share a revision: that is after the last of them, and `?at=41.0` after the first.
  */
 
-/** What the page shows. `at` is a revision of the log; without it, how things stand now. */
+/** What the page shows. `at` is a revision of the log, as the address has it; without it, how things stand now. */
 export type Route =
   | { readonly view: 'tasks'; readonly query: TasksQuery }
-  | { readonly view: 'task'; readonly id: string; readonly panel: TaskPanel; readonly at: number | undefined }
+  | { readonly view: 'task'; readonly id: string; readonly panel: TaskPanel; readonly at: string | undefined }
   | { readonly view: 'nodes' }
   | { readonly view: 'node'; readonly id: string }
   | { readonly view: 'actors' }
@@ -68,9 +69,9 @@ export function formatRoute(route: Route): string {
 
 const readPanel = (text: string | undefined): TaskPanel => taskPanels.find((panel) => panel === text) ?? 'timeline'
 
-function readAt(params: URLSearchParams): number | undefined {
+function readAt(params: URLSearchParams): string | undefined {
   const text = params.get('at')
-  return text !== null && /^\d{1,16}$/.test(text) ? Number(text) : undefined
+  return text !== null && /^\d{1,16}(\.\d{1,6})?$/.test(text) ? text : undefined
 }
 
 const readQuery = (params: URLSearchParams): TasksQuery => ({

@@ -19,7 +19,7 @@ const routes: readonly (readonly [fragment: string, route: Route])[] = [
     },
   ],
   ['#/tasks/ab12', { view: 'task', id: 'ab12', panel: 'timeline', at: undefined }],
-  ['#/tasks/ab12/logs?at=41', { view: 'task', id: 'ab12', panel: 'logs', at: 41 }],
+  ['#/tasks/ab12/logs?at=41', { view: 'task', id: 'ab12', panel: 'logs', at: '41' }],
   ['#/nodes', { view: 'nodes' }],
   ['#/nodes/a%2Fb%20c', { view: 'node', id: 'a/b c' }],
   ['#/actors', { view: 'actors' }],

@@ -1,5 +1,6 @@
 /** The view of a route. */
 import type { Route } from '../route.ts'
+import { TaskPage } from '../task/task-page.tsx'
 import { TasksView } from '../tasks/tasks-view.tsx'
 import { UnknownPage } from './failed-page.tsx'
 
@@ -7,6 +8,8 @@ export function View({ route }: { readonly route: Route }) {
   switch (route.view) {
     case 'tasks':
       return <TasksView query={route.query} />
+    case 'task':
+      return <TaskPage id={route.id} panel={route.panel} at={route.at} />
     default:
       return <UnknownPage address={location.hash.replace(/^#/, '')} />
   }
