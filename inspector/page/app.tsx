@@ -1,7 +1,7 @@
 /** The frame around every view. */
 import './frame/frame.css'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { connectionState, troupe } from './connection.ts'
+import { connectionState, isStandalone, troupe } from './connection.ts'
 import { FailedPage } from './frame/failed-page.tsx'
 import { Header, StaleBanner } from './frame/header.tsx'
 import { HelpDialog } from './frame/help-dialog.tsx'
@@ -46,6 +46,8 @@ export function App() {
 
 function Content() {
   const state = connectionState.value
+  // No manager is asked by a page that was opened from a file: all it can show is files.
+  if (isStandalone) return <View route={{ view: 'file' }} />
   if (route.value.view === 'file' || troupe.value !== undefined) {
     // A token that was refused since is no reason to take away what is shown, but to say so.
     if (state.type !== 'wrong-token') return <View route={route.value} />

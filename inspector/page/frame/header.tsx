@@ -1,6 +1,6 @@
 /** The top of every view: where one is, whether what one sees is live, and the button to run something. */
 import type { ComponentChildren } from 'preact'
-import { type ConnectionState, connectionState } from '../connection.ts'
+import { type ConnectionState, connectionState, isStandalone } from '../connection.ts'
 import { route } from '../navigation.ts'
 import { formatClock } from '../ui/format.ts'
 import { sectionOf } from './titles.ts'
@@ -25,14 +25,16 @@ export function Header({ children }: HeaderProps) {
           <Mark />
           <span>Troupe</span>
         </a>
-        <nav class="frame-nav" aria-label="Views">
-          {sections.map(({ id, name }) => (
-            <a key={id} href={`#/${id}`} aria-current={id === section ? 'page' : undefined}>
-              {name}
-            </a>
-          ))}
-        </nav>
-        <Connection />
+        {isStandalone ? undefined : (
+          <nav class="frame-nav" aria-label="Views">
+            {sections.map(({ id, name }) => (
+              <a key={id} href={`#/${id}`} aria-current={id === section ? 'page' : undefined}>
+                {name}
+              </a>
+            ))}
+          </nav>
+        )}
+        {isStandalone ? undefined : <Connection />}
         <div class="frame-actions">{children}</div>
       </div>
     </header>
@@ -73,6 +75,9 @@ function wordsOfConnection(state: ConnectionState): { tone: 'live' | 'stale' | '
   }
 }
 
+/** A connection that was cut has nothing but a number to say for it. */
+const isSaying = (why: string) => !/^code \d+$/.test(why)
+
 /** Says above the view that what it shows is old. */
 export function StaleBanner() {
   const state = connectionState.value
@@ -83,7 +88,7 @@ export function StaleBanner() {
         <strong>The manager does not answer; reconnecting.</strong> What you see is as of {formatClock(state.sinceMs)},
         and is brought up to date once it is back.
       </p>
-      <p class="frame-banner-why">{state.why}</p>
+      {isSaying(state.why) ? <p class="frame-banner-why">{state.why}</p> : undefined}
     </div>
   )
 }

@@ -42,6 +42,7 @@ export function TaskList({ queryKey, onClear }: TaskListProps) {
   const { first, end, originPx, totalPx } = windowOf(input)
   const active = useActiveRow()
   useSteadyScroll(list, { version, queryKey, rowPx: rowPx[size] })
+  const pressed = useRef<string | undefined>(undefined)
   const hadFocus = list.current?.contains(document.activeElement) ?? false
   useLayoutEffect(() => {
     // A row that was moved in the document has lost the focus by that.
@@ -71,7 +72,10 @@ export function TaskList({ queryKey, onClear }: TaskListProps) {
         aria-colcount={columns.length}
         onKeyDown={(event) => onKey(event, active.index, viewport.viewPx / rowPx[size], goTo)}
         onFocusIn={(event) => active.chooseBy(event.target)}
-        onClick={openClicked}
+        onPointerDown={(event) => {
+          pressed.current = idAt(event.target)
+        }}
+        onClick={(event) => openClicked(event, pressed.current)}
       >
         <Titles />
         {/* biome-ignore lint/a11y/useSemanticElements: see task-row.tsx. */}
@@ -141,8 +145,8 @@ function useActiveRow() {
     row: shown.at(index),
     choose: (row: TaskRow) => setId(row.id),
     chooseBy: (target: EventTarget | null) => {
-      const row = target instanceof HTMLElement ? target.closest<HTMLElement>('[data-task]') : null
-      if (row?.dataset.task !== undefined) setId(row.dataset.task)
+      const found = idAt(target)
+      if (found !== undefined) setId(found)
     },
   }
 }
@@ -193,17 +197,23 @@ function onKey(event: KeyboardEvent, at: number, pageRows: number, goTo: (index:
     event.preventDefault()
     goTo(index)
   } else if (event.key === 'Enter') {
-    const id = event.target instanceof HTMLElement ? event.target.dataset.task : undefined
+    const id = idAt(event.target)
     if (id !== undefined) location.assign(addressOf(id))
   }
 }
 
-/** Anywhere in a row is as good as its link; but not while one chooses a text in it. */
-function openClicked(event: MouseEvent): void {
+/** The task whose row it is, or is in. */
+const idAt = (target: EventTarget | null): string | undefined =>
+  target instanceof Element ? target.closest<HTMLElement>('[data-task]')?.dataset.task : undefined
+
+/**
+ * Anywhere in a row is as good as its link; but not while one chooses a text in it. The row that was pressed is meant: it
+ * may have moved on before the button was let go.
+ */
+function openClicked(event: MouseEvent, id: string | undefined): void {
   const { target } = event
-  if (!(target instanceof HTMLElement) || target.closest('a') !== null || event.button !== 0) return
-  const id = target.closest<HTMLElement>('[data-task]')?.dataset.task
-  if (id === undefined || getSelection()?.isCollapsed === false) return
+  if (id === undefined || event.button !== 0 || (target instanceof Element && target.closest('a') !== null)) return
+  if (getSelection()?.isCollapsed === false) return
   if (event.ctrlKey || event.metaKey) open(addressOf(id), '_blank')
   else location.assign(addressOf(id))
 }
