@@ -15,16 +15,14 @@ export function TokenPage({ isWrong }: { readonly isWrong: boolean }) {
     <section class="frame-gate">
       <h1>{isWrong ? 'The manager refuses this token' : 'This page needs a token'}</h1>
       {isWrong ? (
-        <p>
-          It belongs to another manager, or to a data folder that was made anew. Open the address that the manager
-          printed when it started, or paste its token.
-        </p>
+        <p>It belongs to another manager, or to a data folder that was made anew.</p>
       ) : (
-        <p>
-          <code>troupe up</code> and <code>troupe manager</code> print an address that carries it, as{' '}
-          <code>inspector:</code>. Open that address, or paste it here.
-        </p>
+        <p>Whoever may look at this manager has a token, which comes with the page’s address.</p>
       )}
+      <p>On the manager’s machine this command prints the address. Open it, or paste it here:</p>
+      <pre class="frame-command">
+        <code>troupe inspector</code>
+      </pre>
       <form class="frame-token" onSubmit={onSubmit}>
         <label for="token">Token, or the whole address</label>
         <div class="frame-token-row">
@@ -43,8 +41,8 @@ export function TokenPage({ isWrong }: { readonly isWrong: boolean }) {
         </div>
       </form>
       <p class="frame-hint">
-        It is also in the file <code>token</code> of the manager’s data folder; <code>view-token</code> there holds one
-        that may only look. This tab keeps it until it is closed, and no longer.
+        With <code>--view</code> it prints one that may only look. This tab keeps the token until it is closed, and no
+        longer.
       </p>
     </section>
   )

@@ -1,4 +1,5 @@
 /** The view of a route. */
+import { FileView } from '../file/file-view.tsx'
 import type { Route } from '../route.ts'
 import { TaskPage } from '../task/task-page.tsx'
 import { TasksView } from '../tasks/tasks-view.tsx'
@@ -8,6 +9,8 @@ export function View({ route }: { readonly route: Route }) {
   switch (route.view) {
     case 'tasks':
       return <TasksView query={route.query} />
+    case 'file':
+      return <FileView />
     case 'task':
       return <TaskPage id={route.id} panel={route.panel} at={route.at} />
     default:

@@ -10,7 +10,7 @@ export interface Viewport {
   readonly isNarrow: boolean
 }
 
-const narrow = matchMedia('(max-width: 640px)')
+const narrow = matchMedia('(max-width: 799px)')
 
 export function useViewport(list: RefObject<HTMLElement | null>): Viewport {
   const [viewport, setViewport] = useState<Viewport>({ scrollPx: 0, viewPx: innerHeight, isNarrow: narrow.matches })
