@@ -35,6 +35,8 @@ export class Usage {
   #newest: NodeUsage | undefined
   #told: { readonly usage: NodeUsage; readonly atMs: number } | undefined
   #readMs = Number.NEGATIVE_INFINITY
+  /** One reading at a time: of a disk that does not answer, each would hold a thread that the store needs. */
+  #isReading = false
 
   constructor(options: UsageOptions) {
     this.#options = options
@@ -50,7 +52,7 @@ export class Usage {
     const { gauge, clock } = this.#options
     if (gauge === undefined) return {}
     const nowMs = clock.uptimeMs()
-    if (nowMs - this.#readMs >= usageLimits.readMs) {
+    if (!this.#isReading && nowMs - this.#readMs >= usageLimits.readMs) {
       this.#readMs = nowMs
       void this.#read(gauge)
     }
@@ -67,6 +69,7 @@ export class Usage {
 
   async #read(gauge: Gauge): Promise<void> {
     const { clock, logger } = this.#options
+    this.#isReading = true
     try {
       const reading = await gauge.read()
       const read = { reading, atMs: clock.uptimeMs() }
@@ -81,6 +84,8 @@ export class Usage {
       }
     } catch (error) {
       logger.debug('what this machine uses could not be read', { reason: (error as Error).message })
+    } finally {
+      this.#isReading = false
     }
   }
 }

@@ -1,6 +1,7 @@
 /** What a worker measures, of its attempts and of its machine: only when asked, and never more than it can. */
 import { expect, test } from 'vitest'
 import type { AttemptStats } from '../../actors/usage.ts'
+import type { MachineReading } from '../../runtime/gauge/gauge.ts'
 import { parseBusyMs, parseMemoryInUse } from '../../runtime/gauge/machine.ts'
 import { samplingLimits } from '../../runtime/worker/samplings.ts'
 import { usageBetween, usageLimits } from '../../runtime/worker/usage.ts'
@@ -158,6 +159,30 @@ test('heartbeats say what the machine uses: first, then when it has changed nota
   const before = said().length
   await pass(usageLimits.repeatMs + 2 * usageLimits.readMs)
   expect(said().length).toBeGreaterThan(before)
+  await life.worker.stop()
+})
+
+test('a machine that does not answer is not asked again before it has', async () => {
+  const stage = await Stage.open()
+  let asked = 0
+  let answer: (reading: MachineReading) => void = () => {}
+  const gauge = {
+    read: () => {
+      asked += 1
+      return new Promise<MachineReading>((resolve) => {
+        answer = resolve
+      })
+    },
+  }
+  const life = stage.begin({ gauge })
+  await stage.connected(life)
+  const beats = () => stage.manager.of('Heartbeat').length
+  await until('it was asked', () => asked > 0, stage.clock, 250)
+  const before = beats()
+  await until('it goes on beating', () => beats() > before + 20, stage.clock, 250)
+  expect(asked).toBe(1)
+  answer({ cpuBusyMs: 0, memoryBytes: 1, load1: 0 })
+  await until('it is asked again', () => asked === 2, stage.clock, 250)
   await life.worker.stop()
 })
 
