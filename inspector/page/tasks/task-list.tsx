@@ -43,11 +43,7 @@ export function TaskList({ queryKey, onClear }: TaskListProps) {
   const active = useActiveRow()
   useSteadyScroll(list, { version, queryKey, rowPx: rowPx[size] })
   const pressed = useRef<string | undefined>(undefined)
-  const hadFocus = list.current?.contains(document.activeElement) ?? false
-  useLayoutEffect(() => {
-    // A row that was moved in the document has lost the focus by that.
-    if (hadFocus && !list.current?.contains(document.activeElement)) focusRow(active.row)
-  })
+  useKeptFocus(list, active.row)
   const goTo = (index: number) => {
     const row = shown.at(Math.min(Math.max(index, 0), shown.count - 1))
     if (row === undefined) return
@@ -175,6 +171,14 @@ function useSteadyScroll(list: RefObject<HTMLElement | null>, { version, queryKe
     const index = Math.max(0, Math.floor(above / px))
     const row = shown.at(index)
     seen.current = row && { row, index, queryKey }
+  })
+}
+
+/** A row that was moved in the document has lost the focus by that. */
+function useKeptFocus(list: RefObject<HTMLElement | null>, row: TaskRow | undefined): void {
+  const hadFocus = list.current?.contains(document.activeElement) ?? false
+  useLayoutEffect(() => {
+    if (hadFocus && !list.current?.contains(document.activeElement)) focusRow(row)
   })
 }
 
