@@ -1,5 +1,4 @@
 /** The lines in sight. Text is only ever text here: no markup is made of what a task wrote. */
-import { memo } from 'preact/compat'
 import { plural } from '../../ui/format.ts'
 import { spansOf } from './ansi.ts'
 import type { LogRow, LogStore } from './log-store.ts'
@@ -41,7 +40,7 @@ interface LineProps {
   readonly rowPx: number
 }
 
-const Line = memo(({ row, query, isCurrent, rowPx }: LineProps) => {
+function Line({ row, query, isCurrent, rowPx }: LineProps) {
   const style = { height: `${rowPx}px` }
   if (row.kind === 'notice') {
     return (
@@ -77,4 +76,4 @@ const Line = memo(({ row, query, isCurrent, rowPx }: LineProps) => {
       </span>
     </div>
   )
-})
+}

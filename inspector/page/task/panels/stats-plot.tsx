@@ -55,10 +55,27 @@ export function StatsPlot(props: StatsPlotProps) {
     <figure class="stats-plot">
       <figcaption class="stats-caption">
         <h3>{title}</h3>
+        {lines.length > 1 ? <Key lines={lines} /> : undefined}
         <span class="stats-pointed">{pointed === undefined ? unit : pointedText(props, pointed)}</span>
       </figcaption>
       <div class="stats-canvas" ref={element} role="img" aria-label={textOf(title, lines, format)} />
     </figure>
+  )
+}
+
+/** Which line is which, where there are several. */
+function Key({ lines }: { readonly lines: readonly PlotLine[] }) {
+  return (
+    <span class="stats-key">
+      {lines.map(({ name }) => (
+        <span key={name}>
+          <svg width="22" height="10" aria-hidden="true">
+            <line class={`stats-key-${name}`} x1="0" x2="22" y1="6" y2="6" />
+          </svg>{' '}
+          {name}
+        </span>
+      ))}
+    </span>
   )
 }
 

@@ -176,7 +176,10 @@ function Segment(props: SegmentProps) {
       }}
       onPointerEnter={point}
       onPointerLeave={leave}
-      onFocus={point}
+      onFocus={({ currentTarget }) => {
+        // Who points with a mouse sees it anyway, and it would stay in the way.
+        if (currentTarget.matches(':focus-visible')) point()
+      }}
       onBlur={leave}
     >
       {/* What is a pixel wide must be possible to point at. */}
