@@ -98,7 +98,7 @@ export class Samplings {
       for (const reader of [...sampling.readers]) reader.onSample(sampling.attempt, sample)
     } else if (message.error !== undefined) {
       const { code = 'Unavailable', error } = message
-      this.#end(sampling, new TroupeError(code in errorCodes ? (code as ErrorCode) : 'Unavailable', error))
+      this.#end(sampling, new TroupeError(Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'Unavailable', error))
     } else {
       this.#stop(sampling)
       sampling.over = true

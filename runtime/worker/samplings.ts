@@ -2,7 +2,7 @@
  * What attempts use, measured for the manager while somebody watches there, and for nobody else. A sample that the
  * connection does not take now is left out: the next one says more.
  */
-import { Check } from 'typebox/value'
+import { Check, Clean } from 'typebox/value'
 import { type AttemptKey, attemptName } from '../../actors/model.ts'
 import type { ManagerMessages, WorkerMessage } from '../../actors/protocol/session.ts'
 import { AttemptStats } from '../../actors/usage.ts'
@@ -129,10 +129,11 @@ export class Samplings {
         throw new Error(`the ${name} driver gave ${JSON.stringify(sample)}, which is no sample`)
       }
       sampling.failures = 0
-      return sample
+      // Fields of its own are nobody's to see, and cost every watcher.
+      return sample && (Clean(AttemptStats, { ...sample }) as AttemptStats)
     } catch (thrown) {
       sampling.failures += 1
-      const reason = (thrown as Error).message
+      const reason = thrown instanceof Error ? thrown.message : String(thrown)
       logger.debug(`what ${attemptName(key)} uses could not be measured`, { reason })
       if (sampling.failures < samplingLimits.failuresMax) return undefined
       return {

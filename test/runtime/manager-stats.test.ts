@@ -145,6 +145,14 @@ test.each(['Invalid', 'Unavailable', 'Overloaded'])('what a worker refuses with 
   expect(words()).toEqual([`StatsEnded ${code}`])
 })
 
+test.each(['toString', 'NoSuchCode'])('a code of a worker that is none of ours is not passed on: %s', async (code) => {
+  await running('a')
+  const { words } = await watch('a')
+  worker.send({ type: 'StatsEnded', stream: opened()[0]?.stream ?? '', error: 'no', code })
+  await rig.settle()
+  expect(words()).toEqual(['StatsEnded Unavailable'])
+})
+
 test('it is of one task, from a snapshot on, which must exist', async () => {
   await running('a')
   expect((await watch('a', 'now')).words()).toEqual(['Error Invalid'])

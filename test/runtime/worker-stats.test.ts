@@ -129,6 +129,21 @@ test('figures that the wire does not take cost no session', async () => {
   await of.life.worker.stop()
 })
 
+test('what a driver says beside a sample stays with it, and whatever it throws costs no more than an error', async () => {
+  const of = await measured()
+  of.answer = () => ({ atMs: 1, cpuMs: 1, memoryBytes: 1, raw: { environment: ['TOKEN=secret'] } }) as AttemptStats
+  of.stage.manager.send(open)
+  const told = () => of.stage.manager.of('StatsData').flatMap(({ sample }) => sample ?? [])
+  await until('it was measured', () => told().length > 0)
+  expect(told()).toEqual([{ atMs: 1, cpuMs: 1, memoryBytes: 1 }])
+  of.answer = () => {
+    throw undefined
+  }
+  await later(of, 'it is given up', () => ends(of).length === 1)
+  expect(ends(of)).toMatchObject([{ code: 'Unavailable', error: expect.stringContaining('could not be measured') }])
+  await of.life.worker.stop()
+})
+
 test('heartbeats say what the machine uses: first, then when it has changed notably, or is old', async () => {
   const stage = await Stage.open()
   let busyMs = 0
