@@ -24,7 +24,9 @@ export function useArrows(rows: Rows, count: number, start: number): Arrows {
   })
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return
-    const at = Number((event.target as Element).closest('[data-row]')?.getAttribute('data-row') ?? focused)
+    // Keys may come faster than rows are drawn.
+    const row = (event.target as Element).closest('[data-row]')?.getAttribute('data-row')
+    const at = wanted.current ?? Number(row ?? focused)
     const next = {
       ArrowDown: at + 1,
       ArrowUp: at - 1,
