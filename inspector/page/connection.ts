@@ -38,7 +38,7 @@ export function takeToken(): string | undefined {
   const given = givenToken()
   if (given !== undefined) {
     keep(decodeURIComponent(given))
-    history.replaceState(null, '', `${location.pathname}${location.search}#/`)
+    history.replaceState(history.state, '', `${location.pathname}${location.search}#/`)
   }
   return given === undefined ? kept() : decodeURIComponent(given)
 }

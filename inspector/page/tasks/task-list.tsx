@@ -127,9 +127,16 @@ function NothingFits({ onClear }: { readonly onClear: () => void }) {
   )
 }
 
+/** Of the list as it was last seen: who comes back to it goes on from there. */
+let lastActive: string | undefined
+
 /** The row that the Tab key comes to: the one that was chosen, or what stands in its place once it is gone. */
 function useActiveRow() {
-  const [id, setId] = useState<string>()
+  const [id, setState] = useState(lastActive)
+  const setId = (next: string) => {
+    lastActive = next
+    setState(next)
+  }
   const place = useRef(0)
   const { shown } = taskTable
   const chosen = id === undefined ? undefined : taskTable.get(id)
