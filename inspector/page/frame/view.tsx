@@ -1,5 +1,6 @@
 /** The view of a route. */
 import { FileView } from '../file/file-view.tsx'
+import { NodesView } from '../nodes/nodes-view.tsx'
 import type { Route } from '../route.ts'
 import { TaskPage } from '../task/task-page.tsx'
 import { TasksView } from '../tasks/tasks-view.tsx'
@@ -13,6 +14,10 @@ export function View({ route }: { readonly route: Route }) {
       return <FileView />
     case 'task':
       return <TaskPage id={route.id} panel={route.panel} at={route.at} />
+    case 'nodes':
+      return <NodesView />
+    case 'node':
+      return <NodesView id={route.id} />
     default:
       return <UnknownPage address={location.hash.replace(/^#/, '')} />
   }
