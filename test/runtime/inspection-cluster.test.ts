@@ -1,8 +1,10 @@
 /** Live inspection where things go wrong: slow readers, workers of before, workers that come back, or that say too much. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
-import type { ActorStep, ActorView } from '../../actors/protocol/inspection.ts'
+import { type ActorStep, type ActorView, inspectionLimits } from '../../actors/protocol/inspection.ts'
 import type { Client } from '../../runtime/client/client.ts'
+import { WorkerViews } from '../../runtime/manager/stream/worker-views.ts'
+import type { WorkerSession } from '../../runtime/manager/worker-session.ts'
 import { Rig, spec, token } from './manager-rig.ts'
 import type { ScriptedWorker } from './manager-worker.ts'
 
@@ -100,6 +102,48 @@ test('a worker is asked while somebody follows, for all that they follow togethe
   worker.send({ type: 'Inspected', seq: 1, actors: [attempt] })
   await rig.settle()
   expect(worker.closed).toBeUndefined()
+})
+
+test('what a worker did while it was asked anew is told by its answer, also if only a context has changed', async () => {
+  const worker = await rig.worker({ nodeId: 'n1' })
+  await client.submit('a', spec())
+  const heard = await follow()
+  const host = (seen: number) => view('worker:n1', 'worker', 'n1', { context: { seen } })
+  worker.send({ type: 'Inspected', seq: seqOf(worker), actors: [host(1)] })
+  await rig.settle()
+  const before = seqOf(worker)
+  await follow({ ids: ['a'] })
+  const step = { ...host(2), atMs: 1, event: { type: 'Noted' }, from: 'Serving', to: 'Serving' }
+  worker.send({ type: 'Inspected', seq: before, steps: [step as unknown as ActorStep] })
+  worker.send({ type: 'Inspected', seq: seqOf(worker), actors: [host(2)] })
+  await rig.settle()
+  expect(heard.steps).toMatchObject([{ id: 'worker:n1', event: { type: 'Seen' }, context: { seen: 2 } }])
+  worker.send({ type: 'Inspected', seq: seqOf(worker), actors: [host(2)] })
+  await rig.settle()
+  expect(heard.steps).toHaveLength(1)
+})
+
+test('an answer without end is not held without end', () => {
+  const { inspectedActorsMax } = inspectionLimits
+  let seq = 0
+  let told = 0
+  const session = { nodeId: 'n1', name: 'n1', inspect: (asked: { seq: number }) => (seq = asked.seq) }
+  const views = new WorkerViews({
+    clock: rig.clock,
+    sessions: () => [session as unknown as WorkerSession],
+    askOf: () => ({ hosts: false, taskIds: ['a'] }),
+    tell: () => (told += 1),
+    miss: () => {},
+  })
+  views.ask()
+  const take = (actors: ActorView[], more: boolean) =>
+    views.take(session as unknown as WorkerSession, { type: 'Inspected', seq, actors, more })
+  for (let attempt = 1; attempt <= 2 * inspectedActorsMax; attempt += 1) {
+    take([view(`attempt:a/${attempt}`, 'attempt', 'n1', { taskId: 'a', attempt })], true)
+  }
+  take([], false)
+  expect(told).toBe(inspectedActorsMax)
+  expect([...views.all()]).toHaveLength(inspectedActorsMax)
 })
 
 test('a worker speaks for its own machines only, and what it left out is counted', async () => {

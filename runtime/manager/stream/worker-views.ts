@@ -136,7 +136,9 @@ export class WorkerViews {
     if (side?.session !== session || side.seq !== message.seq) return
     const { actors, more, steps = [], missed } = message
     if (actors !== undefined) {
-      side.page.push(...actors.filter((view) => isOf(session, view)))
+      // Whatever it says: it is not held without end.
+      const room = inspectionLimits.inspectedActorsMax - side.page.length
+      side.page.push(...actors.filter((view) => isOf(session, view)).slice(0, room))
       if (more !== true) {
         this.#refresh(side, side.page.splice(0))
         side.isDone = true
@@ -167,8 +169,7 @@ export class WorkerViews {
       const known = before.get(view.id)
       before.delete(view.id)
       this.#keep(side, view)
-      const isSame = known?.value === view.value && known.status === view.status && known.atMs === view.atMs
-      if (!isSame) this.#tell(seen(view, known?.value ?? '', nowMs))
+      if (known === undefined || !isSame(known, view)) this.#tell(seen(view, known?.value ?? '', nowMs))
     }
     for (const view of before.values()) this.#tell(gone(view, nowMs))
   }
@@ -177,6 +178,13 @@ export class WorkerViews {
     this.#options.tell(step, bytesOfActor(step))
   }
 }
+
+/** What was stepped while the worker was asked anew comes with the answer alone, and may have changed no more than a context. */
+const isSame = (known: ActorView, { value, status, atMs, context }: ActorView): boolean =>
+  known.value === value &&
+  known.status === status &&
+  known.atMs === atMs &&
+  JSON.stringify(known.context) === JSON.stringify(context)
 
 /** A worker speaks for its own machines only. */
 function isOf({ nodeId }: WorkerSession, { id, machine, nodeId: on, taskId = '', attempt = 0 }: ActorView | ActorStep) {
