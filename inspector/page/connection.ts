@@ -87,7 +87,9 @@ export function refuse(): void {
 /** Keeps a token that somebody typed in, and opens with it. */
 export function useToken(token: string): void {
   keep(token)
-  void open(token)
+  // What the page holds may be of another manager: it begins anew.
+  if (troupe.peek() === undefined) void open(token)
+  else location.reload()
 }
 
 const managerAddress = () => `${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}`

@@ -1,10 +1,10 @@
 /** How the whole of it stands, in two lines: counts of the states, which filter, the nodes, and why tasks wait. */
 import { taskStates } from '../../../actors/model.ts'
+import { nodes, nodesState } from '../nodes/live-nodes.ts'
 import { everyTask, formatRoute, type TasksQuery } from '../route.ts'
 import { formatCount, plural } from '../ui/format.ts'
 import { StateGlyph, toneOfState } from '../ui/state-badge.tsx'
 import { tasksVersion, taskTable } from './live-tasks.ts'
-import { useReadyNodes } from './ready-nodes.ts'
 import { toggled } from './task-filter.ts'
 
 export interface OverviewProps {
@@ -45,12 +45,12 @@ export function Overview({ query, onQuery }: OverviewProps) {
 }
 
 function Nodes() {
-  const nodes = useReadyNodes()
-  if (nodes === undefined) return null
-  const isWhole = nodes.ready === nodes.total && nodes.total > 0
+  if (nodesState.value.type !== 'ready') return null
+  const total = nodes.value.length
+  const ready = nodes.value.filter(({ state, draining }) => state === 'Ready' && !draining).length
   return (
-    <a class={isWhole ? 'tasks-nodes' : 'tasks-nodes tasks-nodes-lacking'} href="#/nodes">
-      {nodes.total === 0 ? 'No node is there' : `${nodes.ready} of ${plural(nodes.total, 'node')} ready`}
+    <a class={ready === total && total > 0 ? 'tasks-nodes' : 'tasks-nodes tasks-nodes-lacking'} href="#/nodes">
+      {total === 0 ? 'No node is there' : `${ready} of ${plural(total, 'node')} ready`}
     </a>
   )
 }
