@@ -4,6 +4,7 @@
  */
 import { bytesOfActor } from '../../actors/inspection.ts'
 import type { TaskFilter } from '../../actors/protocol/client.ts'
+import { TroupeError } from '../../actors/protocol/errors.ts'
 import type { ActorStep, ActorView } from '../../actors/protocol/inspection.ts'
 import { StepQueue } from '../../actors/step-queue.ts'
 import { onAbort } from './abort.ts'
@@ -117,7 +118,7 @@ export class ActorReader implements ActorStream {
         const client = await link.client()
         if (!signal.aborted) await this.#hearOn(client)
       } catch (error) {
-        if (!isRetryable(error)) return this.fail(error)
+        if (!isRetryable(error) || (this.#snapshots === 0 && isRefusal(error))) return this.fail(error)
       }
       if (this.#snapshots !== before) tries = 0
       await pause(link.clock, backOffMs(tries, link.random), signal)
@@ -168,3 +169,6 @@ export class ActorReader implements ActorStream {
     this.#wake?.()
   }
 }
+
+/** A limit of the manager's that was reached already. Waiting for another to leave would look like a cluster without actors. */
+const isRefusal = (error: unknown): boolean => error instanceof TroupeError && error.code === 'Overloaded'

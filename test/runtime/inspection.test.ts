@@ -1,5 +1,6 @@
 /** Live inspection of all actors over the public protocol, with a real manager and worker on a network in memory. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { clientLimits } from '../../actors/protocol/client.ts'
 import type { ActorNews, ActorStep, ActorStream, ActorView } from '../../runtime/index.ts'
 import { running, soon, World } from './troupe-world.ts'
 
@@ -141,6 +142,15 @@ test('with nodes, only the machines of those', async () => {
   const none = watch({ nodes: ['node-2'] })
   await none.next()
   expect(none.actors.size).toBe(0)
+})
+
+test('one too many throws, and does not wait for another to leave', async () => {
+  const watchers = Array.from({ length: clientLimits.actorStreamsMax }, () => watch())
+  await Promise.all(watchers.map((watcher) => watcher.next()))
+  await expect(watch().next()).rejects.toMatchObject({ code: 'Overloaded' })
+  await world.far.drain('node-1')
+  const [first] = watchers
+  await first?.until(() => first.steps.some(({ event }) => event.type === 'Drain'))
 })
 
 test('after a lost connection it begins anew, and says so', async () => {
