@@ -1,6 +1,6 @@
 /** The secrets that clients and workers show: random, each in a file that only its owner may read. */
 import { existsSync } from 'node:fs'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { TroupeError } from '../actors/protocol/errors.ts'
 import type { Random } from './random.ts'
@@ -21,19 +21,37 @@ export const loadViewToken = (dataDir: string, random: Random): Promise<string> 
 async function load(dataDir: string, fileOf: (dataDir: string) => string, random: Random): Promise<string> {
   const path = fileOf(dataDir)
   await makeDataDir(dataDir)
-  try {
-    const file = await open(path, 'wx', 0o600)
-    const token = random.id(tokenChars)
-    await file.writeFile(`${token}\n`)
-    await file.sync()
-    await file.close()
-    return token
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+  if (!existsSync(path)) await make(path, random)
   const token = (await readFile(path, 'utf8')).trim()
   if (token === '') throw new TroupeError('Invalid', `${path} is empty; delete it, and a new token is made`)
   return token
+}
+
+/** It has its name only once it is whole: whoever dies in between, or finds the disk full, leaves none that is empty. */
+async function make(path: string, random: Random): Promise<void> {
+  const made = `${path}.${random.id(12)}`
+  try {
+    const file = await open(made, 'wx', 0o600)
+    try {
+      await file.writeFile(`${random.id(tokenChars)}\n`)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await name(made, path)
+  } finally {
+    await rm(made, { force: true })
+  }
+}
+
+/** Another process may have been faster: then its token counts. */
+async function name(made: string, path: string): Promise<void> {
+  try {
+    await link(made, path)
+  } catch (error) {
+    // Some file systems of shared folders have no links.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') await rename(made, path)
+  }
 }
 
 async function makeDataDir(dataDir: string): Promise<void> {
