@@ -4,16 +4,12 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Cluster, type Program, until } from '../e2e/cluster.ts'
+import { launchBrowser } from './browser.ts'
 import { bundleForBrowser } from './bundle.ts'
 import type { createPage, Heard } from './page.ts'
-
-/** Where Debian puts it; `scripts/test` names the one that it found. */
-const executablePath = process.env.TROUPE_TEST_CHROMIUM ?? '/usr/bin/chromium'
-const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-sync']
-const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-component-update', ...quiet]
 
 const html = '<!doctype html><meta charset="utf-8"><title>Troupe</title><script type="module" src="/main.js"></script>'
 const main = `import { connect } from '/troupe.js'
@@ -47,7 +43,7 @@ beforeAll(async () => {
   const troupe = await bundleForBrowser(fileURLToPath(import.meta.resolve('troupe/browser')))
   const page = await bundleForBrowser(join(import.meta.dirname, 'page.ts'))
   files = { '/': html, '/main.js': main, '/troupe.js': troupe.code, '/page.js': page.code }
-  browser = await chromium.launch({ executablePath, args, timeout: 60_000 })
+  browser = await launchBrowser()
 })
 afterAll(async () => {
   await browser?.close()
