@@ -11,6 +11,7 @@ import { CliDialog } from './cli-dialog.tsx'
 import { linesOfTask } from './cli-lines.ts'
 import { ConfirmDialog, Failure } from './confirm-dialog.tsx'
 import { isViewOnly, whyNotAct } from './may-act.ts'
+import { openSendDialog } from './send-dialog.tsx'
 import { useAct } from './use-act.ts'
 
 export interface TaskActionsProps {
@@ -47,6 +48,11 @@ export function TaskActions({ task }: TaskActionsProps) {
           onClick={() => setOpen(isStopping ? 'kill' : 'stop')}
         >
           {isStopping ? 'Kill now…' : 'Stop…'}
+        </Button>
+      )}
+      {isFinal ? undefined : (
+        <Button kind="quiet" onClick={() => openSendDialog(task.id)}>
+          Send an event…
         </Button>
       )}
       <Button kind="quiet" onClick={() => setOpen('lines')}>

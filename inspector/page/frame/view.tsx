@@ -1,4 +1,6 @@
 /** The view of a route. */
+import { ActorPage } from '../actors/actor-page.tsx'
+import { ActorsView } from '../actors/actors-view.tsx'
 import { FileView } from '../file/file-view.tsx'
 import { NodesView } from '../nodes/nodes-view.tsx'
 import type { Route } from '../route.ts'
@@ -18,6 +20,10 @@ export function View({ route }: { readonly route: Route }) {
       return <NodesView />
     case 'node':
       return <NodesView id={route.id} />
+    case 'actors':
+      return <ActorsView />
+    case 'actor':
+      return <ActorPage id={route.id} />
     default:
       return <UnknownPage address={location.hash.replace(/^#/, '')} />
   }

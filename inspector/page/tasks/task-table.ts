@@ -80,6 +80,11 @@ export class TaskTable {
     return this.#shown
   }
 
+  /** Every task that is known, whatever the query. */
+  *newestFirst(): IterableIterator<TaskView> {
+    for (let index = 0; index < this.#all.count; index += 1) yield (this.#all.at(index) as TaskRow).task
+  }
+
   get query(): TasksQuery {
     return this.#query
   }
