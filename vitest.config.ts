@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -91,6 +92,8 @@ const patience = {
 }
 
 export default defineConfig({
+  // The examples import the package by its name, and tests that import them mean the sources.
+  resolve: { alias: [{ find: /^troupe$/, replacement: resolve(import.meta.dirname, 'runtime/index.ts') }] },
   test: {
     testTimeout: 20_000,
     hookTimeout: 60_000,

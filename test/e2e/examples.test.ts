@@ -75,6 +75,19 @@ test('thread-driver.ts: a driver of one’s own', async () => {
   ])
 })
 
+test('own-storage.ts: a storage of one’s own', async () => {
+  const { code, lines, stderr } = await example('own-storage.ts')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(lines[0]).toMatch(/^\d+ batches, \d+ bytes$/)
+  expect(lines.slice(1)).toEqual(["Failed { outcome: 'exit', exitCode: 3, reason: 'exited with code 3' }"])
+})
+
+test('own-transport.ts: a transport of one’s own', async () => {
+  const { code, lines, stderr } = await example('own-transport.ts')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(lines).toEqual(expect.arrayContaining(['hi', 'succeeded', '1 → SubmitTask', '1 ← Submitted']))
+})
+
 test('the package’s other doors can be imported where it is installed', async () => {
   const lines = [
     "import { driverConformance, storageConformance, transportConformance } from 'troupe/conformance'",
