@@ -2,6 +2,7 @@
 import './frame/frame.css'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { RunButton, RunDialog } from './act/run-dialog.tsx'
+import { SendDialog } from './act/send-dialog.tsx'
 import { connectionState, isStandalone, troupe } from './connection.ts'
 import { FailedPage } from './frame/failed-page.tsx'
 import { Header, StaleBanner } from './frame/header.tsx'
@@ -25,6 +26,7 @@ export function App() {
   useShortcut('g t', 'Tasks', () => void location.assign('#/tasks'))
   useShortcut('g n', 'Nodes', () => void location.assign('#/nodes'))
   useShortcut('g a', 'Actors', () => void location.assign('#/actors'))
+  useShortcut('g f', 'Files', () => void location.assign('#/file'))
   useShortcut('?', 'These keys', () => setHelp(true))
   return (
     <div class="frame">
@@ -32,7 +34,9 @@ export function App() {
       <button type="button" class="frame-skip" onClick={() => main.current?.focus()}>
         Skip to the content
       </button>
-      <Header>{troupe.value === undefined ? undefined : <RunButton onOpen={openRunDialog} />}</Header>
+      <Header onHelp={() => setHelp(true)}>
+        {troupe.value === undefined ? undefined : <RunButton onOpen={openRunDialog} />}
+      </Header>
       <StaleBanner />
       <main
         class="frame-main"
@@ -46,6 +50,7 @@ export function App() {
         {announcement.value}
       </p>
       {isRunDialogOpen.value ? <RunDialog /> : undefined}
+      <SendDialog />
       {help ? <HelpDialog onClose={() => setHelp(false)} /> : undefined}
     </div>
   )

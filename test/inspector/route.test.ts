@@ -60,7 +60,8 @@ describe('an address', () => {
     expect(new Set(titles.slice(2)).size).toBe(titles.length - 2)
     expect(sectionOf(readRoute('#/tasks/ab12'))).toBe('tasks')
     expect(sectionOf(readRoute('#/nodes/n1'))).toBe('nodes')
-    expect(sectionOf(readRoute('#/file'))).toBeUndefined()
+    expect(sectionOf(readRoute('#/file'))).toBe('file')
+    expect(sectionOf(readRoute('#/elsewhere'))).toBeUndefined()
   })
 
   test('is another place only where another thing is shown', () => {

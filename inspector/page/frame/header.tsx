@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact'
 import { type ConnectionState, connectionState, isStandalone } from '../connection.ts'
 import { route } from '../navigation.ts'
+import { Button } from '../ui/button.tsx'
 import { formatClock } from '../ui/format.ts'
 import { sectionOf } from './titles.ts'
 
@@ -9,14 +10,16 @@ const sections = [
   { id: 'tasks', name: 'Tasks' },
   { id: 'nodes', name: 'Nodes' },
   { id: 'actors', name: 'Actors' },
+  { id: 'file', name: 'Files' },
 ] as const
 
 export interface HeaderProps {
+  readonly onHelp: () => void
   /** What can be done from everywhere. */
   readonly children?: ComponentChildren
 }
 
-export function Header({ children }: HeaderProps) {
+export function Header({ onHelp, children }: HeaderProps) {
   const section = sectionOf(route.value)
   return (
     <header class="frame-header">
@@ -35,7 +38,12 @@ export function Header({ children }: HeaderProps) {
           </nav>
         )}
         {isStandalone ? undefined : <Connection />}
-        <div class="frame-actions">{children}</div>
+        <div class="frame-actions">
+          <Button kind="quiet" class="frame-help" aria-label="Keys (?)" title="Keys" onClick={onHelp}>
+            <kbd>?</kbd>
+          </Button>
+          {children}
+        </div>
       </div>
     </header>
   )

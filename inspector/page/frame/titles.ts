@@ -25,8 +25,9 @@ function nameOf(route: Route): string {
 export const placeOf = (route: Route): string => ('id' in route ? `${route.view}/${route.id}` : route.view)
 
 /** Which entry of the navigation a route belongs to. */
-export function sectionOf({ view }: Route): 'tasks' | 'nodes' | 'actors' | undefined {
+export function sectionOf({ view }: Route): 'tasks' | 'nodes' | 'actors' | 'file' | undefined {
   if (view === 'tasks' || view === 'task') return 'tasks'
   if (view === 'nodes' || view === 'node') return 'nodes'
-  return view === 'actors' || view === 'actor' ? 'actors' : undefined
+  if (view === 'actors' || view === 'actor') return 'actors'
+  return view === 'file' ? view : undefined
 }
