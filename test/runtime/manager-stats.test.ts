@@ -1,8 +1,11 @@
 /** What tasks and nodes use, on its way through the manager to those who watch. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { NodeView } from '../../actors/model.ts'
 import type { AttemptStats, NodeUsage } from '../../actors/usage.ts'
 import { statsOf } from '../../runtime/client/task-stats.ts'
 import { samplingLimits } from '../../runtime/manager/samplings.ts'
+import { NodeSubscriber } from '../../runtime/manager/stream/node-subscriber.ts'
+import type { Outlet } from '../../runtime/manager/stream/outlet.ts'
 import { usageLimits } from '../../runtime/manager/usages.ts'
 import { type RawEnd, Rig, spec, token } from './manager-rig.ts'
 import type { ScriptedWorker } from './manager-worker.ts'
@@ -198,6 +201,34 @@ test('of a node that is gone nobody says what it uses', async () => {
   const { items } = await client.nodes()
   expect(items).toMatchObject([{ state: 'Down' }])
   expect(items[0]?.used).toBeUndefined()
+})
+
+test.each(['forgotten', 'Down'])('what waits of a node to be told is not told behind its end: %s', async (end) => {
+  worker.send({ type: 'Heartbeat', seq: 1, used: used(1) })
+  const [node] = (await (await rig.client()).nodes()).items
+  const sent: string[] = []
+  let room = true
+  const subscriber = new NodeSubscriber({
+    ...{ req: 1, filter: {}, logId: 'log', pageBytes: 65_536, published: () => 1 },
+    outlet: {
+      wait: () => {},
+      forget: () => {},
+      send: ({ type }: { type: string }) => void sent.push(type),
+      get room() {
+        return room
+      },
+    } as unknown as Outlet,
+  })
+  const head = { id: 'n1', name: 'name-n1' }
+  subscriber.begin([node as NodeView], 1)
+  await subscriber.advance()
+  room = false
+  subscriber.use([{ id: 'n1', used: used(2), atMs: 2 }])
+  subscriber.tell({ ...head, revision: 2, node: end === 'Down' ? { ...(node as NodeView), state: 'Down' } : undefined })
+  await subscriber.advance()
+  room = true
+  await subscriber.advance()
+  expect(sent).toEqual(['Snapshot', end === 'Down' ? 'Delta' : 'Removed'])
 })
 
 test('cores are told between two samples of one attempt', () => {

@@ -130,6 +130,8 @@ export class NodeSubscriber implements Teller {
       const reply: ClientReply =
         node === undefined ? { type: 'Removed', ...head, id, why: 'gone' } : { type: 'Delta', ...head, node }
       if (!isFollowed) this.told = revision
+      // Of one that is gone nobody knows what it uses, whatever was heard of it before.
+      if (node === undefined || node.state === 'Down') this.#used.delete(id)
       if (node === undefined) this.#followed.delete(id)
       else this.#followed.add(id)
       outlet.send(reply, node === undefined ? 64 : bytesOfNode(node))
