@@ -34,7 +34,7 @@ import type { StorageKind } from './options.ts'
 import type { Random } from './random.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
-import { loadToken, loadViewToken } from './token.ts'
+import { checkToken, loadToken, loadViewToken } from './token.ts'
 
 /** Opens a store of the application's own for one of the two hosts; it is closed with the Troupe. */
 export type OpenStorage = (host: 'manager' | 'worker') => Storage | Promise<Storage>
@@ -191,9 +191,10 @@ async function choose(options: Plain): Promise<Chosen> {
     throw new TroupeError('Invalid', `Say where the tasks are kept with dataDir, or set storage to 'memory'.`)
   }
   const kind = typeof storage === 'function' ? undefined : storage
+  const token = options.token === undefined ? undefined : checkToken(options.token)
   return {
     ...{ clock, random, logger },
-    token: options.token ?? (dataDir === undefined ? random.id(32) : await loadToken(dataDir, random)),
+    token: token ?? (dataDir === undefined ? random.id(32) : await loadToken(dataDir, random)),
     viewToken: dataDir === undefined ? random.id(32) : await loadViewToken(dataDir, random),
     openStorage:
       typeof storage === 'function'

@@ -24,7 +24,7 @@ import { parseOrigin } from './manager/admission.ts'
 import type { ManagerOptions, OpenedManager, OpenedUp, OpenedWorker, UpOptions, WorkerOptions } from './options.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
-import { loadToken, loadViewToken, tokenFileOf } from './token.ts'
+import { checkToken, loadToken, loadViewToken, tokenFileOf } from './token.ts'
 
 const isLoopback = (listen: string): boolean => /^(127\.|localhost:|\[::1\]:)/.test(listen)
 
@@ -64,7 +64,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   if (scheduler !== 'round-robin') {
     throw new TroupeError('Invalid', `there is no scheduler "${scheduler}"; this version has round-robin`)
   }
-  const token = options.token ?? (await loadToken(dataDir, systemRandom))
+  const token = options.token === undefined ? await loadToken(dataDir, systemRandom) : checkToken(options.token)
   const viewToken = await loadViewToken(dataDir, systemRandom)
   options.signal?.throwIfAborted()
   const { host, failed } = await startManager({

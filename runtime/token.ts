@@ -18,6 +18,12 @@ export const loadToken = (dataDir: string, random: Random): Promise<string> => l
 export const loadViewToken = (dataDir: string, random: Random): Promise<string> =>
   load(dataDir, viewTokenFileOf, random)
 
+/** One that somebody chose. Throws TroupeError `Invalid` for one that is empty: a variable that was never set, mostly. */
+export function checkToken(token: string): string {
+  if (token.trim() !== '') return token
+  throw new TroupeError('Invalid', 'the token is empty, and no secret; leave it out, and one is made')
+}
+
 async function load(dataDir: string, fileOf: (dataDir: string) => string, random: Random): Promise<string> {
   const path = fileOf(dataDir)
   await makeDataDir(dataDir)

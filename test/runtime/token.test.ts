@@ -3,6 +3,10 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { silentLogger } from '../../runtime/logger.ts'
+import { isSecret } from '../../runtime/manager/admission.ts'
+import { openManager } from '../../runtime/open.ts'
+import { openTroupe } from '../../runtime/open-troupe.ts'
 import type { Random } from '../../runtime/random.ts'
 import { systemRandom } from '../../runtime/system.ts'
 import { loadToken, loadViewToken, tokenFileOf, viewTokenFileOf } from '../../runtime/token.ts'
@@ -50,4 +54,12 @@ test('a file that somebody has emptied is refused, and the sentence says what to
     code: 'Invalid',
     message: expect.stringContaining('is empty; delete it'),
   })
+})
+
+test.each(['', '  '])('an empty token opens nothing, and lets nobody in (%j)', async (token) => {
+  const refusal = { code: 'Invalid', message: expect.stringContaining('the token is empty') }
+  await expect(openTroupe({ storage: 'memory', drivers: [], token })).rejects.toMatchObject(refusal)
+  const manager = { listen: '127.0.0.1:0', dataDir: dir, storage: 'memory', logger: silentLogger, token } as const
+  await expect(openManager(manager)).rejects.toMatchObject(refusal)
+  expect(isSecret('', '')).toBe(false)
 })
