@@ -4,6 +4,9 @@ import { closeCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import { subprotocols } from '../../actors/protocol/frame.ts'
 import { type Connection, TransportError } from '../../transport/transport.ts'
 import { version } from '../version.ts'
+
+export { version }
+
 import { onAbort } from './abort.ts'
 import type { ClientOptions } from './client.ts'
 import { errorOf, requestLimits } from './pending.ts'

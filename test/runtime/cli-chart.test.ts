@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { builtInNames } from '../../inspector/chart/machines.ts'
+import { readSaved } from '../../inspector/page/task/history-file.ts'
 import { elementsWithin, parseXml } from '../inspector/xml-check.ts'
 import { cli } from './cli-rig.ts'
 
@@ -34,6 +35,12 @@ describe('troupe chart', () => {
     expect(stdout).toMatch(/^stateDiagram-v2\n/)
     expect(stdout).toContain(`state "${name}" as s0`)
     expect((await cli(['chart', name, '--mermaid'])).stdout).toBe(stdout)
+  })
+
+  test('prints a machine as a file that the inspector opens', async () => {
+    const { code, stdout } = await cli(['chart', 'one.mjs', '--json'], { cwd })
+    expect(code).toBe(0)
+    expect(readSaved(stdout)).toMatchObject({ type: 'chart', graph: { id: 'door' } })
   })
 
   test('draws the one machine of a module, also where it is the default as well', async () => {

@@ -90,6 +90,13 @@ function Drawn({ charts, step, onTransition, lit }: DrawnProps) {
           onKeyDown={viewport.onKeyDown}
           dangerouslySetInnerHTML={html}
         />
+      </div>
+      <Tools chart={chart} canvas={canvas}>
+        {outline === undefined ? undefined : (
+          <Button kind="quiet" aria-pressed={isOutline} onClick={() => setWish(isOutline ? 'whole' : 'outline')}>
+            Outline
+          </Button>
+        )}
         <fieldset class="chart-zoom" aria-label="Zoom">
           <Button kind="quiet" aria-label="Zoom in" title="Zoom in (+)" onClick={() => viewport.zoom(1.4)}>
             +
@@ -101,13 +108,6 @@ function Drawn({ charts, step, onTransition, lit }: DrawnProps) {
             Fit
           </Button>
         </fieldset>
-      </div>
-      <Tools chart={chart} canvas={canvas}>
-        {outline === undefined ? undefined : (
-          <Button kind="quiet" aria-pressed={isOutline} onClick={() => setWish(isOutline ? 'whole' : 'outline')}>
-            Outline
-          </Button>
-        )}
       </Tools>
     </figure>
   )

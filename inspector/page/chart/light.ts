@@ -34,7 +34,8 @@ export function light(svg: SVGSVGElement | undefined, chart: PlacedChart, { acti
   if (svg === undefined) return
   // Its words are those of the picture around it.
   svg.setAttribute('aria-hidden', 'true')
-  const on = new Set(active)
+  // That the machine is within itself says nothing.
+  const on = new Set(active.slice(1))
   for (const state of svg.querySelectorAll('[data-state]')) {
     state.classList.toggle('active', on.has(state.getAttribute('data-state') ?? ''))
   }
@@ -82,7 +83,10 @@ function drawMarks(chart: PlacedChart, { counts, dwellMs }: Lit): string {
     const count = sum(transitions, counts)
     if (count === 0 || label === undefined) continue
     const told = transitions.filter((id) => counts?.has(id)).map((id) => `${labelOf(chart, id)}: ${times(counts, id)}`)
-    parts.push(mark(`×${formatCount(count)}`, label.x + label.width + 4, label.y - 5, 'count', told.join('; ')))
+    const text = `×${formatCount(count)}`
+    parts.push(
+      mark(text, label.x + (label.width - widthOf(text)) / 2, label.y - markHeightPx + 2, 'count', told.join('; ')),
+    )
   }
   for (const { id, kind, x, y, width, height, rows } of chart.states) {
     const own = chart.graph.transitions.filter(({ source, targets }) => source === id && targets.length === 0)
@@ -99,7 +103,7 @@ function drawMarks(chart: PlacedChart, { counts, dwellMs }: Lit): string {
     const isHolder = kind === 'compound' || kind === 'parallel'
     const wide = widthOf(text)
     if (isHolder) parts.push(mark(text, x + width - wide - 8, y + 6, 'dwell', 'in this state, in all'))
-    else parts.push(mark(text, x + (width - wide) / 2, y + height - markHeightPx / 2, 'dwell', 'in this state, in all'))
+    else parts.push(mark(text, x + (width - wide) / 2, y + height - 4, 'dwell', 'in this state, in all'))
   }
   return parts.join('')
 }

@@ -1,7 +1,7 @@
 /** What a task knows at a step, as a tree; what the step changed is marked. */
 import './context.css'
 import { useMemo } from 'preact/hooks'
-import { plural } from '../ui/format.ts'
+import { formatMoment, plural } from '../ui/format.ts'
 import type { HistoryStep, TaskHistory } from './history.ts'
 import { changedPaths, fieldsOf, isHolder } from './json-changes.ts'
 
@@ -68,6 +68,9 @@ function Fields({ value, path, changed }: FieldsProps) {
               <p class="context-leaf">
                 <Name name={name} isChanged={isChanged} />
                 <code>{JSON.stringify(field)}</code>
+                {name.endsWith('AtMs') && typeof field === 'number' ? (
+                  <span class="context-size">{formatMoment(field)}</span>
+                ) : undefined}
               </p>
             )}
           </li>

@@ -5,6 +5,7 @@
 
 import type { TaskEvent, TaskSpec, TaskView } from '../../../actors/model.ts'
 import type { TaskContext } from '../../../actors/task-context.ts'
+import type { LogLine } from '../../../runtime/client/log-lines.ts'
 import type { Explanation } from '../../../runtime/client/troupe.ts'
 
 /** One transition, and how the task stood after it. */
@@ -30,6 +31,8 @@ export interface TaskHistory {
   readonly source: 'live' | 'stale' | 'file'
   /** What the page reckons with as now, in milliseconds since 1970: of a file, when it was saved. */
   readonly nowMs: number
+  /** Of a file: the output that was saved with it, oldest first. */
+  readonly output?: readonly LogLine[]
 }
 
 /** What every panel of a task is given. */

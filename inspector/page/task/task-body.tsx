@@ -5,6 +5,7 @@ import { useMemo } from 'preact/hooks'
 import { stateOf } from '../../../actors/standing.ts'
 import { taskMachine } from '../../../actors/task.ts'
 import { readGraph } from '../../chart/graph.ts'
+import { openSendDialog } from '../act/send-dialog.tsx'
 import { ChartView } from '../chart/chart-view.tsx'
 import { traceOf } from '../chart/trace.ts'
 import { type TaskPanel, taskPanels } from '../route.ts'
@@ -32,7 +33,6 @@ export interface TaskBodyProps extends PlayerProps {
   readonly unknown: string | undefined
   /** A step was asked for that is older than all that the log still has. */
   readonly isBefore?: boolean
-  readonly logId: string | undefined
   /** What can be done with it. */
   readonly actions?: ComponentChildren
 }
@@ -124,7 +124,17 @@ function Chart({ history, at }: { readonly history: TaskHistory; readonly at: nu
     [steps, upTo],
   )
   const trace = useMemo(() => traceOf(graph, traced, untilMs), [traced, untilMs])
-  return <ChartView machine="task" step={upTo} {...trace} value={trace.value || pathOfView(task)} />
+  // What may be sent, and what would come of it, is asked of how it stands now.
+  const onTransition = isGoing ? ({ event }: { event: string }) => openSendDialog(task.id, event) : undefined
+  return (
+    <ChartView
+      machine="task"
+      step={upTo}
+      {...trace}
+      value={trace.value || pathOfView(task)}
+      onTransition={onTransition}
+    />
+  )
 }
 
 /** Where the log says nothing, the task itself says where it is. */

@@ -1,6 +1,7 @@
 /** One task of the manager: found by its id or a beginning of it, live, at the step that the address names. */
 import './task.css'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { TaskActions } from '../act/task-actions.tsx'
 import { connectionState, troupe } from '../connection.ts'
 import { go } from '../navigation.ts'
 import type { TaskPanel } from '../route.ts'
@@ -9,6 +10,7 @@ import type { TaskHistory } from './history.ts'
 import { HistoryLoad, type HistoryState } from './history-load.ts'
 import { momentOf, stepAt } from './moment.ts'
 import { divergenceText } from './replay.ts'
+import { SaveHistory } from './save-history.tsx'
 import { TaskBody } from './task-body.tsx'
 
 export interface TaskPageProps {
@@ -54,7 +56,12 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
       onPanel={(to) => go({ view: 'task', id, panel: to, at }, { replace: true })}
       unknown={divergence === undefined ? undefined : divergenceText(divergence)}
       isBefore={at !== undefined && index === undefined}
-      logId={logId}
+      actions={
+        <>
+          <TaskActions task={history.task} />
+          <SaveHistory history={history} logId={logId} />
+        </>
+      }
     />
   )
 }
