@@ -61,21 +61,30 @@ const Mark = () => (
 
 function Connection() {
   const state = connectionState.value
-  const { tone, words } = wordsOfConnection(state)
+  const { tone, words, since } = wordsOfConnection(state)
   return (
     <p class={`frame-connection frame-connection-${tone}`} role="status" data-connection={state.type}>
       <span class="frame-dot" aria-hidden="true" />
-      <span>{words}</span>
+      <span>
+        {words}
+        {since === undefined ? undefined : <span class="frame-since"> since {since}</span>}
+      </span>
     </p>
   )
 }
 
-function wordsOfConnection(state: ConnectionState): { tone: 'live' | 'stale' | 'none'; words: string } {
+interface ConnectionWords {
+  readonly tone: 'live' | 'stale' | 'none'
+  readonly words: string
+  readonly since?: string
+}
+
+function wordsOfConnection(state: ConnectionState): ConnectionWords {
   switch (state.type) {
     case 'live':
       return { tone: 'live', words: 'Live' }
     case 'stale':
-      return { tone: 'stale', words: `Stale since ${formatClock(state.sinceMs)}` }
+      return { tone: 'stale', words: 'Stale', since: formatClock(state.sinceMs) }
     case 'opening':
       return { tone: 'none', words: 'Connecting' }
     default:
