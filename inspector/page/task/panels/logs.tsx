@@ -20,9 +20,9 @@ export function LogsPanel({ history }: PanelProps) {
   return <Logs key={history.task.id} history={history} />
 }
 
-function Logs({ history: { task, source } }: Pick<PanelProps, 'history'>) {
+function Logs({ history: { task, source, output } }: Pick<PanelProps, 'history'>) {
   const [attempt, setAttempt] = useState<number | undefined>()
-  const saved = source === 'file' ? noLines : undefined
+  const saved = source === 'file' ? (output ?? noLines) : undefined
   const { store, reading, redraw } = useLog({ taskId: task.id, attempt, saved })
   const [hidden, setHidden] = useState<StreamName | undefined>()
   const [query, setQuery] = useState('')
@@ -41,7 +41,12 @@ function Logs({ history: { task, source } }: Pick<PanelProps, 'history'>) {
   return (
     <section class="logs" aria-label="Output" data-panel="logs">
       <div class="logs-bar">
-        <AttemptChoice newest={task.attempt} attempt={attempt} onAttempt={setAttempt} />
+        <AttemptChoice
+          newest={task.attempt}
+          all={source === 'file' ? 'All attempts' : 'Newest attempt, and on'}
+          attempt={attempt}
+          onAttempt={setAttempt}
+        />
         <Button onClick={() => saveText(`${task.id}.log`, textOf(store))} disabled={store.count === 0}>
           Download
         </Button>
@@ -83,7 +88,7 @@ const noLines: readonly never[] = []
 
 function readingText(reading: Reading, store: LogStore, attempt: number, source: string): string {
   const held = plural(store.all.length, 'line')
-  if (source === 'file') return 'A history that was saved to a file holds no output.'
+  if (source === 'file') return store.count === 0 ? 'No output was saved with this history.' : `${held} were saved.`
   if (reading.is === 'failed') return `${held}. No more can be read: ${reading.why}`
   if (reading.is === 'ended') return store.count === 0 ? 'It wrote nothing.' : `${held}. That is all.`
   if (source === 'stale') return `${held}. It goes on when the connection is back.`
@@ -105,11 +110,13 @@ function foundText(store: LogStore, query: string, current: number | undefined):
 
 interface AttemptChoiceProps {
   readonly newest: number
+  /** What it is called if none is chosen. */
+  readonly all: string
   readonly attempt: number | undefined
   readonly onAttempt: (attempt: number | undefined) => void
 }
 
-function AttemptChoice({ newest, attempt, onAttempt }: AttemptChoiceProps) {
+function AttemptChoice({ newest, all, attempt, onAttempt }: AttemptChoiceProps) {
   const numbers = Array.from({ length: Math.min(newest, attemptsOfferedMax) }, (_, index) => newest - index)
   return (
     <label class="logs-choice">
@@ -120,7 +127,7 @@ function AttemptChoice({ newest, attempt, onAttempt }: AttemptChoiceProps) {
           onAttempt(currentTarget.value === '' ? undefined : Number(currentTarget.value))
         }
       >
-        <option value="">Newest attempt, and on</option>
+        <option value="">{all}</option>
         {numbers.map((number) => (
           <option key={number} value={String(number)}>
             Attempt {number}
