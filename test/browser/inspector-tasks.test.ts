@@ -1,61 +1,17 @@
 /** The inspector's list of tasks, in a real browser, of a real `troupe up`. */
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { connect, type TaskSpec, type Troupe } from '../../runtime/index.ts'
-import { Cluster, type Program } from '../e2e/cluster.ts'
-import { launchBrowser } from './browser.ts'
-import { addressWith, becomes, printedAddress, Window, type WindowOptions } from './window.ts'
+import { expect, test } from 'vitest'
+import { inspected } from './inspected.ts'
+import { becomes, type Window } from './window.ts'
 
-let browser: Browser
-let cluster: Cluster
-let up: Program
-let address: string
-let troupe: Troupe
-let windows: Window[] = []
-
-const startUp = () => cluster.startUp('--driver', 'process', '--name', 'here')
-
-beforeAll(async () => {
-  cluster = await Cluster.open()
-  up = startUp()
-  browser = await launchBrowser()
-  address = await printedAddress(up)
-  await cluster.ready(1)
-  troupe = await connect(cluster.address, { token: await cluster.token() })
-})
-afterEach(async () => {
-  const opened = windows
-  windows = []
-  for (const window of opened) await window.close()
-})
-afterAll(async () => {
-  await troupe?.close()
-  await browser?.close()
-  await cluster?.close()
-})
-
-async function open(at = address, options: WindowOptions = {}): Promise<Window> {
-  const window = await Window.open(browser, at, options)
-  windows.push(window)
-  return window
-}
-
-/** Runs until the file of its name is there, and exits with what stands in it. */
-const waiting = (name: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
-  ...{ driver: 'process', name, cpus: 0.05 },
-  command: ['sh', '-c', `while [ ! -s ${gateOf(name)} ]; do sleep 0.1; done; exit $(cat ${gateOf(name)})`],
-  ...more,
-})
-const gateOf = (name: string) => join(cluster.dir, `gate-${name}`)
-const letEnd = (name: string, code = 0) => writeFile(gateOf(name), String(code))
+const here = inspected()
 
 const count = (window: Window, state: string) => () =>
   window.page.locator(`button[data-state="${state}"]`).getAttribute('data-count')
 
 test('the printed address opens the list, the token leaves it, and tasks move through their states before the eyes', async () => {
-  const window = await open()
+  const window = await here.open()
   const { page } = window
   await page
     .getByRole('heading', { name: 'Tasks', exact: true })
@@ -64,22 +20,22 @@ test('the printed address opens the list, the token leaves it, and tasks move th
     .waitFor()
   await page.getByText('No task has run here yet').waitFor()
   await window.isLive()
-  expect(address).toContain('#token=')
-  expect(page.url()).toBe(`http://127.0.0.1:${cluster.port}/#/`)
+  expect(here.address).toContain('#token=')
+  expect(page.url()).toBe(`http://127.0.0.1:${here.cluster.port}/#/`)
   await window.picture('tasks-empty')
 
-  const good = await troupe.run(waiting('good'))
-  const bad = await troupe.run(waiting('bad'))
-  const tooLarge = await troupe.run(waiting('too-large', { cpus: 4_000 }))
+  const good = await here.troupe.run(here.waiting('good'))
+  const bad = await here.troupe.run(here.waiting('bad'))
+  const tooLarge = await here.troupe.run(here.waiting('too-large', { cpus: 4_000 }))
   await window.shows(good.id, 'Running')
   await window.shows(bad.id, 'Running')
   await window.shows(tooLarge.id, 'Pending')
   await becomes('the count of what runs', count(window, 'Running'), '2')
   await becomes('the count of what waits', count(window, 'Pending'), '1')
   expect(await window.row(good.id).textContent()).toContain('here')
-  await letEnd('good')
+  await here.letEnd('good')
   await window.shows(good.id, 'Completed')
-  await letEnd('bad', 3)
+  await here.letEnd('bad', 3)
   await window.shows(bad.id, 'Failed')
   await window.row(bad.id).getByText('exit 3').waitFor()
   await becomes('the count of what runs', count(window, 'Running'), '0')
@@ -87,18 +43,18 @@ test('the printed address opens the list, the token leaves it, and tasks move th
   // Why it waits stands above the list, and in its row.
   const why = await page.locator('.tasks-waiting').textContent()
   expect(why).toMatch(/1 waiting: .*cpu/i)
-  await troupe.stop(tooLarge.id)
+  await here.troupe.stop(tooLarge.id)
   await window.row(tooLarge.id).getByText('stopped').waitFor()
 })
 
 test('search, filters, keys and links narrow the list and open a task; back and forward go through them', async () => {
   const mine = { labels: { app: 'shop' } }
   const [one, two, three] = await Promise.all([
-    troupe.run(waiting('find-one', mine)),
-    troupe.run(waiting('find-two', mine)),
-    troupe.run(waiting('other')),
+    here.troupe.run(here.waiting('find-one', mine)),
+    here.troupe.run(here.waiting('find-two', mine)),
+    here.troupe.run(here.waiting('other')),
   ])
-  const window = await open()
+  const window = await here.open()
   const { page } = window
   for (const { id } of [one, two, three]) await window.shows(id, 'Running')
 
@@ -135,7 +91,7 @@ test('search, filters, keys and links narrow the list and open a task; back and 
   await becomes('what is shown', () => page.locator('[data-shown]').getAttribute('data-shown'), '2')
   await window.picture('tasks-narrowed')
   // The address alone is enough for the same view.
-  const again = await open(`${addressWith(cluster, await cluster.token())}`)
+  const again = await here.open(here.addressWith(await here.cluster.token()))
   await again.isLive()
   await again.visit(window.fragment())
   await becomes('what is shown', () => again.page.locator('[data-shown]').getAttribute('data-shown'), '2')
@@ -151,19 +107,19 @@ test('search, filters, keys and links narrow the list and open a task; back and 
   await page.keyboard.press('g')
   await page.keyboard.press('n')
   await becomes('the address', async () => window.fragment(), '#/nodes')
-  for (const name of ['find-one', 'find-two', 'other']) await letEnd(name)
+  for (const name of ['find-one', 'find-two', 'other']) await here.letEnd(name)
 })
 
 test('without a token nothing is shown but how to get one; a wrong one is refused; one for looking may not act', async () => {
-  const none = await open(addressWith(cluster, undefined))
+  const none = await here.open(here.addressWith(undefined))
   await none.page.getByRole('heading', { name: 'This page needs a token' }).waitFor()
   expect(await none.page.locator('[role="row"]').count()).toBe(0)
   await none.picture('token')
-  const wrong = await open(addressWith(cluster, 'wrong'))
+  const wrong = await here.open(here.addressWith('wrong'))
   await wrong.page.getByRole('heading', { name: 'The manager refuses this token' }).waitFor()
   expect(wrong.page.url()).not.toContain('wrong')
   // It may be given here, too, as the whole address.
-  await wrong.page.getByLabel('Token, or the whole address').fill(address)
+  await wrong.page.getByLabel('Token, or the whole address').fill(here.address)
   await wrong.page.getByRole('button', { name: 'Open' }).click()
   await wrong.isLive()
   await wrong.page.locator('[data-task]').first().waitFor()
@@ -171,19 +127,19 @@ test('without a token nothing is shown but how to get one; a wrong one is refuse
   await wrong.page.reload()
   await wrong.page.locator('[data-task]').first().waitFor()
 
-  const viewToken = (await readFile(join(cluster.dir, 'data', 'view-token'), 'utf8')).trim()
-  const view = await open(addressWith(cluster, viewToken))
+  const viewToken = (await readFile(join(here.cluster.dir, 'data', 'view-token'), 'utf8')).trim()
+  const view = await here.open(here.addressWith(viewToken))
   await view.page.locator('[data-task]').first().waitFor()
   expect(await view.page.getByRole('button', { name: /^(Run a task|Stop|Drain)/ }).count()).toBe(0)
 })
 
 test('a manager that is killed leaves what is shown as stale, and is live again with what happened meanwhile', async () => {
-  const { id } = await troupe.run(waiting('through', { name: 'through' }))
-  const window = await open()
+  const { id } = await here.troupe.run(here.waiting('through', { name: 'through' }))
+  const window = await here.open()
   window.mayLoseManager = true
   const { page } = window
   await window.shows(id, 'Running')
-  await up.kill('SIGKILL')
+  await here.killUp()
   await page.locator('[data-connection="stale"]').waitFor()
   await page.getByRole('alert').getByText('as of').waitFor()
   await page.locator('main[data-stale]').waitFor()
@@ -192,8 +148,8 @@ test('a manager that is killed leaves what is shown as stale, and is live again 
   await page.getByRole('searchbox', { name: 'Search tasks' }).fill('through')
   await becomes('what is shown', () => page.locator('[data-shown]').getAttribute('data-shown'), '1')
   await window.picture('tasks-stale')
-  await letEnd('through', 7)
-  up = startUp()
+  await here.letEnd('through', 7)
+  await here.startUp()
   await window.isLive()
   await window.shows(id, 'Failed')
   await window.row(id).getByText('exit 7').waitFor()

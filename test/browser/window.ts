@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, ConsoleMessage, Locator, Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { type Cluster, type Program, until } from '../e2e/cluster.ts'
+import { until } from '../e2e/cluster.ts'
 
 /** For whatever the page should come to show, in milliseconds: on a machine that others keep busy. */
 export const patienceMs = 30_000
@@ -123,11 +123,3 @@ export async function becomes<T>(what: string, probe: () => Promise<T>, wanted: 
     throw new Error(`${error.message}: it is ${JSON.stringify(last)}, not ${JSON.stringify(wanted)}`)
   })
 }
-
-/** The address that a running `up` printed. */
-export const printedAddress = (up: Program): Promise<string> =>
-  until('the printed address', async () => /^inspector:\s+(\S+)$/m.exec(up.stdout)?.[1])
-
-/** The same page, but with another token, or none. */
-export const addressWith = (cluster: Cluster, token: string | undefined): string =>
-  `http://127.0.0.1:${cluster.port}/${token === undefined ? '' : `#token=${encodeURIComponent(token)}`}`
