@@ -129,6 +129,18 @@ describe('news', () => {
   })
 })
 
+test('the oldest that ended are let go of, a few at once, and what is live never', () => {
+  const table = new TaskTable({ endedMax: 10, endedSlack: 5 })
+  const ended = (index: number) =>
+    changed(viewOf(`e${index}`, { state: 'Completed', outcome: 'succeeded', createdAtMs: index }))
+  table.apply([changed(viewOf('live', { createdAtMs: 0 }))], 0)
+  for (let index = 1; index <= 15; index += 1) table.apply([ended(index)], 0)
+  expect(table.count).toBe(16)
+  table.apply([ended(16)], 0)
+  expect(shownIds(table)).toEqual([...Array.from({ length: 10 }, (_, back) => `e${16 - back}`), 'live'])
+  expect(table.states.of('Completed')).toBe(10)
+})
+
 describe('100,000 tasks', () => {
   const count = 100_000
   const all = Array.from({ length: count }, (_, index) =>

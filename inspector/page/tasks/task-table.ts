@@ -10,12 +10,12 @@ import { Tally } from './tally.ts'
 import { createFilter, searchTextOf, type TaskFilter } from './task-filter.ts'
 import { pathOf } from './task-words.ts'
 
-export const tableLimits = {
+export const tableLimits: { readonly endedMax: number; readonly endedSlack: number } = {
   /** Ended tasks that are kept; the oldest are let go of beyond that. */
   endedMax: 200_000,
   /** So many beyond it before that is done, so that it is done seldom. */
   endedSlack: 10_000,
-} as const
+}
 
 /** One task in the table; it is the same object for as long as the task is in it. */
 export class TaskRow {
@@ -53,6 +53,7 @@ export class TaskRow {
 }
 
 export class TaskTable {
+  readonly #limits: typeof tableLimits
   /** Of all tasks. */
   readonly states = new Tally()
   readonly nodes = new Tally()
@@ -70,6 +71,10 @@ export class TaskTable {
   #filter: TaskFilter = createFilter(everyTask)
   #ended = 0
   #filtered = 0
+
+  constructor(limits: Partial<typeof tableLimits> = {}) {
+    this.#limits = { ...tableLimits, ...limits }
+  }
 
   get count(): number {
     return this.#rows.size
@@ -203,12 +208,12 @@ export class TaskTable {
     this.#all.insert([...turn.added])
     this.#shown.remove(turn.hidden)
     this.#shown.insert([...turn.revealed])
-    if (this.#ended > tableLimits.endedMax + tableLimits.endedSlack) this.#letGo()
+    if (this.#ended > this.#limits.endedMax + this.#limits.endedSlack) this.#letGo()
   }
 
   #letGo(): void {
     const turn = new Turn()
-    let excess = this.#ended - tableLimits.endedMax
+    let excess = this.#ended - this.#limits.endedMax
     for (const row of this.#all) {
       if (excess === 0) break
       if (row.task.outcome === null) continue
