@@ -1,7 +1,14 @@
 /** What the kernel and the Docker engine say of use, read as it was written by real ones. */
 import { describe, expect, test } from 'vitest'
 import { type ContainerStats, usageOf } from '../../runtime/drivers/docker/usage.ts'
-import { membersOf, parseResidentBytes, parseStatLine } from '../../runtime/drivers/process/usage.ts'
+import {
+  membersOf,
+  ProcessTable,
+  parseResidentBytes,
+  parseStatLine,
+  usageLimits,
+} from '../../runtime/drivers/process/usage.ts'
+import { ManualClock } from './manager-clock.ts'
 
 const tail = '0 20 0 1 0 3551 2658304 181 18446744073709551615'
 
@@ -27,6 +34,27 @@ describe('a line of /proc/<pid>/stat', () => {
 test('resident memory is in kB, and a kernel thread has none', () => {
   expect(parseResidentBytes('Name:\tsh\nVmPeak:\t 9000 kB\nVmRSS:\t     724 kB\nRssAnon:\t 80 kB\n')).toBe(724 * 1_024)
   expect(parseResidentBytes('Name:\tkthreadd\n')).toBe(0)
+})
+
+test('all processes are looked at now and then, however many attempts are measured, and for one that is new', async () => {
+  const clock = new ManualClock(async () => {})
+  const lines = [{ pid: 2 ** 30, parent: 1, session: 2 ** 30, cpuMs: 7 }]
+  let looks = 0
+  const table = new ProcessTable(clock, async () => {
+    looks += 1
+    return [...lines]
+  })
+  const ask = () => table.usageOf(2 ** 30)
+  const first = await ask()
+  expect(first).toEqual({ atMs: clock.nowMs(), cpuMs: 7, memoryBytes: 0, pids: 1 })
+  for (let at = 0; at < 20; at += 1) expect(await ask()).toEqual(first)
+  expect(looks).toBe(1)
+  lines.push({ pid: 2 ** 30 + 1, parent: 1, session: 2 ** 30 + 1, cpuMs: 1 })
+  expect(await table.usageOf(2 ** 30 + 1)).toMatchObject({ cpuMs: 1 })
+  expect(looks).toBe(2)
+  await clock.advance(usageLimits.lookMs)
+  await Promise.all([ask(), ask(), ask()])
+  expect(looks).toBe(3)
 })
 
 test('the processes of an attempt are its session, and whoever descends from it', () => {

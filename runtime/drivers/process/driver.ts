@@ -73,13 +73,14 @@ class ProcessDriver implements Driver {
   readonly #told = new Map<string, 'running' | 'ended'>()
   /** When KILL is due for what is being stopped, in `uptimeMs`: a spawner that died took its own timers along. */
   readonly #killDue = new Map<string, number>()
-  readonly #processes = new ProcessTable()
+  readonly #processes: ProcessTable
   /** The CPU time that was told of each attempt last. */
   readonly #cpuMs = new Map<string, number>()
 
   constructor(options: ProcessDriverOptions) {
     this.#dir = resolve(options.dir)
     this.#clock = options.clock
+    this.#processes = new ProcessTable(options.clock)
     this.#logger = options.logger
     this.#defaultWorkdir = options.defaultWorkdir ?? '/'
     this.#line = new SpawnerLine({
@@ -200,7 +201,7 @@ class ProcessDriver implements Driver {
     const [intent, started] = await Promise.all([folder.readIntent(), folder.readStarted()])
     const isOurs = intent?.clusterId === clusterId && intent.nodeId === nodeId
     const runs = isOurs && started !== undefined && started.bootId === readBootId() && isRunning(started)
-    const usage = runs ? await this.#processes.usageOf(started.pid, () => this.#clock.nowMs()) : undefined
+    const usage = runs ? await this.#processes.usageOf(started.pid) : undefined
     if (usage === undefined) {
       this.#cpuMs.delete(name)
       return undefined

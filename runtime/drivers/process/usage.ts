@@ -4,9 +4,14 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import type { AttemptStats } from '../../../actors/usage.ts'
+import type { Clock } from '../../clock.ts'
 
 /** Ticks of a second in /proc: USER_HZ, the same on every Linux that Node runs on. */
 const ticksPerSecond = 100
+export const usageLimits = {
+  /** How old a look at all processes may be, in milliseconds: one at 300 of them takes some 50 of processor time. */
+  lookMs: 500,
+} as const
 /** How many files are read at once; more only keeps the threads of the file system busy. */
 const readsAtOnceMax = 8
 
@@ -56,25 +61,58 @@ export function membersOf(lines: readonly ProcessLine[], leader: number): Proces
   return [...members.values()]
 }
 
-/** Reads all processes of this machine. One look answers all who ask before it is done. */
+/** All processes of the machine, as they were at one moment. */
+interface Look {
+  readonly lines: readonly ProcessLine[]
+  readonly atMs: number
+  readonly uptimeMs: number
+}
+
+/** Reads all processes of this machine: now and then, however many attempts are measured. */
 export class ProcessTable {
-  #looking: Promise<readonly ProcessLine[]> | undefined
+  readonly #clock: Clock
+  readonly #read: () => Promise<readonly ProcessLine[]>
+  #newest: Look | undefined
+  #looking: Promise<Look> | undefined
+
+  constructor(clock: Clock, read: () => Promise<readonly ProcessLine[]> = readAll) {
+    this.#clock = clock
+    this.#read = read
+  }
 
   /** The use of the processes around `leader`; undefined if there are none. */
-  async usageOf(leader: number, atMs: () => number): Promise<AttemptStats | undefined> {
-    this.#looking ??= readAll().finally(() => {
-      this.#looking = undefined
-    })
-    const members = membersOf(await this.#looking, leader)
+  async usageOf(leader: number): Promise<AttemptStats | undefined> {
+    const known = this.#newest
+    const isRecent = known !== undefined && this.#clock.uptimeMs() - known.uptimeMs < usageLimits.lookMs
+    let look = isRecent ? known : await this.#look()
+    let members = membersOf(look.lines, leader)
+    if (members.length === 0 && isRecent) {
+      // It may have started since.
+      look = await this.#look()
+      members = membersOf(look.lines, leader)
+    }
     if (members.length === 0) return undefined
-    const measuredAtMs = atMs()
     let memoryBytes = 0
     for (const { pid } of members) {
       // One that has ended meanwhile uses none.
       memoryBytes += parseResidentBytes(await readFile(`/proc/${pid}/status`, 'latin1').catch(() => ''))
     }
     const cpuMs = members.reduce((sum, line) => sum + line.cpuMs, 0)
-    return { atMs: measuredAtMs, cpuMs, memoryBytes, pids: members.length }
+    return { atMs: look.atMs, cpuMs, memoryBytes, pids: members.length }
+  }
+
+  /** One look answers all who ask before it is done. */
+  #look(): Promise<Look> {
+    this.#looking ??= this.#take().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
+  async #take(): Promise<Look> {
+    const lines = await this.#read()
+    this.#newest = { lines, atMs: this.#clock.nowMs(), uptimeMs: this.#clock.uptimeMs() }
+    return this.#newest
   }
 }
 
