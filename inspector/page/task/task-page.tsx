@@ -32,6 +32,11 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
     const source = isStale ? 'stale' : 'live'
     return { task, spec: explanation.spec, explanation, steps, isTrimmed, source, nowMs }
   }, [loaded, isStale])
+  // One task has one address, whatever beginning of its id somebody typed.
+  const wholeId = loaded?.task.id ?? id
+  useEffect(() => {
+    if (wholeId !== id) go({ view: 'task', id: wholeId, panel, at }, { replace: true })
+  }, [wholeId, id])
   if (state.type === 'failed') return <Failed id={id} state={state} />
   if (loaded === undefined || history === undefined) {
     return (
