@@ -31,7 +31,7 @@ export function graphOf(machine: ActorView['machine']): ChartGraph {
 export function LiveChart({ actor, used, onEvent }: ActorLiveProps) {
   const steps = used.table.stepsOf(actor.id)
   const nowMs = useNow()
-  const traced = useMemo(() => beginningWith(actor, steps, used.sinceMs), [actor, steps])
+  const traced = useMemo(() => beginningWith(actor, steps, used), [actor, steps])
   const trace = useMemo(() => traceOf(graphOf(actor.machine), traced, nowMs), [traced, nowMs])
   return (
     <ChartView
@@ -47,11 +47,12 @@ export function LiveChart({ actor, used, onEvent }: ActorLiveProps) {
 }
 
 /** Where it stood when the page began to look is the first of its steps, of which no transition is known. */
-function beginningWith(actor: ActorView, steps: readonly ActorStep[], sinceMs: number) {
+function beginningWith(actor: ActorView, steps: readonly ActorStep[], { table, sinceMs }: UsedActors) {
   const [first] = steps
+  const fromMs = table.firstOf(actor.id)?.atMs ?? sinceMs
   const to = first === undefined ? actor.value : first.from
   const known = steps.map(({ event, from, to, atMs }) => ({ type: event.type, from, to, atMs }))
-  return to === '' ? known : [{ type: '', from: '', to, atMs: Math.min(sinceMs, first?.atMs ?? sinceMs) }, ...known]
+  return to === '' ? known : [{ type: '', from: '', to, atMs: Math.min(fromMs, first?.atMs ?? fromMs) }, ...known]
 }
 
 export function StepList({ actor, used }: ActorLiveProps) {

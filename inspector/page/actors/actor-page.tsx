@@ -6,6 +6,7 @@ import { SendEvent } from '../act/send-event.tsx'
 import { go } from '../navigation.ts'
 import { nodeBy } from '../nodes/live-nodes.ts'
 import { formatRoute } from '../route.ts'
+import { announce } from '../ui/announce.ts'
 import { Empty } from '../ui/empty.tsx'
 import { StateBadge } from '../ui/state-badge.tsx'
 import { Span } from '../ui/time.tsx'
@@ -31,6 +32,12 @@ function Known({ id, name }: { readonly id: string; readonly name: ActorName }) 
   const filter = useMemo(() => filterOf(name), [id])
   const used = useActors(filter)
   const [event, setEvent] = useState<string>()
+  const form = useRef<HTMLDivElement>(null)
+  const fromChart = (pressed: string) => {
+    setEvent(pressed)
+    form.current?.scrollIntoView({ block: 'nearest' })
+    announce(`${pressed}: what would come of it is below the chart`)
+  }
   const now = used.table.get(id)
   const last = useRef<ActorView>(undefined)
   if (now !== undefined) last.current = now
@@ -45,8 +52,10 @@ function Known({ id, name }: { readonly id: string; readonly name: ActorName }) 
       <Head actor={actor} isGone={now === undefined} />
       <div class="actors-halves">
         <section class="actors-half" aria-label="Statechart">
-          <LiveChart actor={actor} used={used} onEvent={setEvent} />
-          <SendEvent actor={actor} event={event} onEvent={setEvent} />
+          <LiveChart actor={actor} used={used} onEvent={fromChart} />
+          <div ref={form}>
+            <SendEvent actor={actor} event={event} onEvent={setEvent} />
+          </div>
         </section>
         <div class="actors-half">
           <StepList actor={actor} used={used} />

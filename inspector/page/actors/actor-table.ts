@@ -18,9 +18,15 @@ export class ActorTable {
   gaps = 0
   readonly #actors = new Map<string, ActorView>()
   readonly #steps = new Map<string, ActorStep[]>()
+  /** As each was first seen: where its steps begin. */
+  readonly #first = new Map<string, ActorView>()
 
   get(id: string): ActorView | undefined {
     return this.#actors.get(id)
+  }
+
+  firstOf(id: string): ActorView | undefined {
+    return this.#first.get(id)
   }
 
   get all(): readonly ActorView[] {
@@ -36,7 +42,10 @@ export class ActorTable {
     if (news.type === 'Snapshot') {
       if (news.isAgain) this.gaps += 1
       this.#actors.clear()
-      for (const actor of news.actors) this.#actors.set(actor.id, actor)
+      for (const actor of news.actors) {
+        this.#actors.set(actor.id, actor)
+        if (!this.#first.has(actor.id)) this.#first.set(actor.id, actor)
+      }
       return
     }
     this.missed += news.missed

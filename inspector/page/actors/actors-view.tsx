@@ -6,7 +6,6 @@ import { nodes } from '../nodes/live-nodes.ts'
 import { taskTable } from '../tasks/live-tasks.ts'
 import { announce } from '../ui/announce.ts'
 import { Empty } from '../ui/empty.tsx'
-import { plural } from '../ui/format.ts'
 import { useNow } from '../ui/now.ts'
 import { ActorItem } from './actor-item.tsx'
 import { bucketTasks, firstExpanded, groupIdOf, moveOf, type TreeRow, treeRows, waitingId } from './tree-model.ts'
@@ -33,8 +32,7 @@ export function ActorsView() {
       <header class="actors-head">
         <h1>Actors</h1>
         <p class="actors-note">
-          Every part of the cluster is a state machine. Open one to watch its steps as they happen;{' '}
-          {plural(all.length, 'node')} with their workers and sessions, and what runs on them.
+          Every part of the cluster is a state machine. Open one to watch its steps as they happen.
         </p>
       </header>
       {used.failure === undefined ? (

@@ -60,8 +60,20 @@ const stateRank: Readonly<Record<NodeView['state'], number>> = { Down: 0, Suspec
 const byName = (one: NodeView, other: NodeView): number =>
   one.name.localeCompare(other.name, 'en', { numeric: true }) || (one.id < other.id ? -1 : 1)
 
+/** Steps of a share that count as the same, so that nodes do not change places at every breath of their machines. */
+const rankSteps = 10
+
+/** A machine that does more than its node offers is no busier than one that does all of it. */
+const rankOf = (node: NodeView): number => Math.round(Math.min(1, busynessOf(node).share) * rankSteps)
+
+const reservedShare = ({ offered, reserved, state }: NodeView): number =>
+  state === 'Down'
+    ? 0
+    : Math.max(shareOf(reserved.cpus, offered.cpus), shareOf(reserved.memoryBytes, offered.memoryBytes))
+
 const orders: Readonly<Record<NodeOrder, (one: NodeView, other: NodeView) => number>> = {
-  busiest: (one, other) => busynessOf(other).share - busynessOf(one).share || other.tasks - one.tasks,
+  busiest: (one, other) =>
+    rankOf(other) - rankOf(one) || reservedShare(other) - reservedShare(one) || other.tasks - one.tasks,
   name: () => 0,
   // What is in trouble comes first, and what is being emptied before what is not.
   state: (one, other) => stateRank[one.state] - stateRank[other.state] || Number(other.draining) - Number(one.draining),
@@ -103,9 +115,12 @@ const formatOf = (resource: Resource) => (resource === 'cpu' ? formatCpus : form
 export function wordsOfAmount(resource: Resource, { offered, reserved, used }: Amount): string {
   const format = formatOf(resource)
   const unit = resource === 'cpu' ? (offered === 1 ? ' core' : ' cores') : ' of memory'
-  const really = used === undefined ? 'use not told' : `${format(used)} used`
-  return `${format(reserved)} of ${format(offered)}${unit} reserved, ${really}`
+  return `${format(reserved)} of ${format(offered)}${unit} reserved, ${usedWords(resource, { used })}`
 }
+
+/** `2.9 used`. */
+export const usedWords = (resource: Resource, { used }: Pick<Amount, 'used'>): string =>
+  used === undefined ? 'use not told' : `${formatOf(resource)(used)} used`
 
 /** `3.4 / 4`. */
 export const shortAmount = (resource: Resource, { offered, reserved }: Amount): string =>
@@ -115,11 +130,4 @@ export const shortAmount = (resource: Resource, { offered, reserved }: Amount): 
 export function wordsOfBusiest(node: NodeView): string {
   const { by } = busynessOf(node)
   return wordsOfAmount(by, by === 'cpu' ? cpuOf(node) : memoryOf(node))
-}
-
-/** All of a node in a sentence, for who does not see its tile. */
-export function wordsOfNode(node: NodeView): string {
-  const tasks = `${node.tasks} ${node.tasks === 1 ? 'task' : 'tasks'}`
-  const state = node.draining ? `${node.state}, draining` : node.state
-  return `${node.name}: ${state}, ${tasks}; ${wordsOfAmount('cpu', cpuOf(node))}; ${wordsOfAmount('memory', memoryOf(node))}`
 }

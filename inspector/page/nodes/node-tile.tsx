@@ -5,7 +5,7 @@ import { formatRoute } from '../route.ts'
 import { formatCount } from '../ui/format.ts'
 import { AmountBar } from './amount-bar.tsx'
 import { NodeState } from './node-state.tsx'
-import { busynessOf, cpuOf, memoryOf, type Resource, shortAmount, wordsOfNode } from './node-sums.ts'
+import { busynessOf, cpuOf, memoryOf, type Resource, shortAmount, usedWords } from './node-sums.ts'
 
 export interface NodeTileProps {
   readonly node: NodeView
@@ -32,7 +32,6 @@ export class NodeTile extends Component<NodeTileProps> {
           data-node={node.id}
           data-state={node.state}
           data-busiest={isBusiest ? '' : undefined}
-          aria-label={wordsOfNode(node)}
         >
           <span class="nodes-tile-head">
             <span class="nodes-tile-name" title={node.name}>
@@ -53,9 +52,10 @@ function TileAmount({ resource, node }: { readonly resource: Resource; readonly 
   const amount = resource === 'cpu' ? cpuOf(node) : memoryOf(node)
   return (
     <span class="nodes-tile-amount">
-      <span class="nodes-tile-label">{resource === 'cpu' ? 'cpu' : 'mem'}</span>
-      <AmountBar amount={amount} />
+      <span class="nodes-tile-label">{resource}</span>
       <span class="nodes-tile-numbers">{shortAmount(resource, amount)}</span>
+      <span class="visually-hidden">reserved, {usedWords(resource, amount)}</span>
+      <AmountBar amount={amount} />
     </span>
   )
 }
