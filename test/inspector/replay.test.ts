@@ -1,6 +1,6 @@
 /** Stepping a task's machine along its log gives what the manager knew at each step, or says from where on it does not. */
 import { describe, expect, test } from 'vitest'
-import { divergenceText, replayed } from '../../inspector/page/task/replay.ts'
+import { divergenceText, Replay, replayed } from '../../inspector/page/task/replay.ts'
 import { decision, exited, histories, placedOn, recorded, started } from './recorded.ts'
 
 const noDecision = { decision: undefined }
@@ -36,6 +36,22 @@ test('the decision belongs to the attempt that it was made for, and to no other'
   const { steps } = replayed({ spec: own, decision: newest }, log)
   const known = steps.filter(({ context }) => context?.decision !== undefined)
   expect(known.map(({ context }) => context?.attempt)).toEqual([3, 3, 3])
+})
+
+test('a decision that becomes known later is given to its own attempt, and none is taken away', () => {
+  const { events: log, spec: own } = histories['restart with back-off'] as (typeof histories)[string]
+  const times = log.filter(({ event }) => event.type === 'Placed').map(({ atMs }) => atMs)
+  const replay = new Replay({ spec: own, decision: undefined })
+  for (const event of log) replay.push(event)
+  const known = () => replay.steps.flatMap(({ context, index }) => (context?.decision === undefined ? [] : [index]))
+  expect(known()).toEqual([])
+  replay.decide({ ...decision, atMs: times[1] as number })
+  expect(known()).toEqual([5, 6, 7, 8])
+  replay.decide({ ...decision, picked: 'n-2', atMs: times[2] as number })
+  expect(known()).toEqual([5, 6, 7, 8, 9, 10, 11])
+  const { picked: _, ...refusal } = decision
+  replay.decide({ ...refusal, atMs: times[0] as number })
+  expect(known()).toHaveLength(7)
 })
 
 test('a step that the machine does not take so ends what is known, and not what is shown', () => {

@@ -69,6 +69,7 @@ export function traceOf(graph: ChartGraph, steps: readonly TracedStep[], untilMs
   const dwellMs = new Map<string, number>()
   const final = new Set([...statesWithin(graph.root)].filter(({ kind }) => kind === 'final').map(({ id }) => id))
   const edges = new Map<string, string | undefined>()
+  const paths = new Map<string, readonly string[]>()
   let taken: string | undefined
   for (const [index, step] of steps.entries()) {
     const key = `${step.type}|${step.from}|${step.to}`
@@ -76,7 +77,8 @@ export function traceOf(graph: ChartGraph, steps: readonly TracedStep[], untilMs
     taken = edges.get(key)
     if (taken !== undefined) counts.set(taken, (counts.get(taken) ?? 0) + 1)
     const spentMs = Math.max(0, (steps[index + 1]?.atMs ?? untilMs) - step.atMs)
-    const on = statesOn(graph, step.to)
+    const on = paths.get(step.to) ?? statesOn(graph, step.to)
+    paths.set(step.to, on)
     // What is final holds for ever, which says nothing.
     if (on.some((id) => final.has(id))) continue
     for (const id of on) dwellMs.set(id, (dwellMs.get(id) ?? 0) + spentMs)

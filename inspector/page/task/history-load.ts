@@ -163,11 +163,9 @@ export class HistoryLoad {
   }
 
   #replayed({ spec, decision }: Explanation): Replay {
-    // The decision of an attempt comes after its step, so that step is made again with it; others stay as they are.
-    if (this.#replay === undefined || this.#replay.decidedAtMs !== decision?.atMs) {
-      this.#replay = new Replay({ spec, decision: decision ?? undefined })
-    }
+    this.#replay ??= new Replay({ spec, decision: undefined })
     for (const event of this.#events.slice(this.#replay.steps.length)) this.#replay.push(event)
+    if (decision !== null) this.#replay.decide(decision)
     return this.#replay
   }
 

@@ -30,13 +30,16 @@ const unknownDecision: PlacementDecision = { scheduler: '', atMs: 0, scores: [],
 
 /** Steps the machine along the log, as far as that goes. One is fed in order; it never goes back. */
 export class Replay {
-  readonly #input: ReplayInput
+  readonly #spec: TaskSpec | undefined
   readonly #steps: HistoryStep[] = []
+  /** Those that are known, by when they were made, which is when their attempt was scheduled. */
+  readonly #decisions = new Map<number, PlacementDecision>()
   #snapshot: AnyMachineSnapshot | undefined
   #divergence: Divergence | undefined
 
-  constructor(input: ReplayInput) {
-    this.#input = input
+  constructor({ spec, decision }: ReplayInput) {
+    this.#spec = spec
+    if (decision !== undefined) this.decide(decision)
   }
 
   get steps(): readonly HistoryStep[] {
@@ -48,15 +51,24 @@ export class Replay {
     return this.#divergence
   }
 
-  /** When the decision that it was given was made, in milliseconds since 1970. */
-  get decidedAtMs(): number | undefined {
-    return this.#input.decision?.atMs
+  /** A decision has become known. It comes after the step of its attempt, whose contexts get it now. */
+  decide(decision: PlacementDecision): void {
+    const { atMs } = decision
+    if (decision.picked === undefined || this.#decisions.has(atMs)) return
+    this.#decisions.set(atMs, decision)
+    for (let index = this.#steps.length - 1; index >= 0; index -= 1) {
+      const step = this.#steps[index] as HistoryStep
+      if (step.event.atMs < atMs) return
+      if (step.context?.scheduledAtMs !== atMs) continue
+      this.#steps[index] = { ...step, context: this.#withDecision(step.context) }
+    }
   }
 
   push(event: TaskEvent): void {
     const index = this.#steps.length
     if (this.#divergence === undefined) this.#advance(event, index)
-    const context = this.#divergence === undefined ? this.#shown() : undefined
+    const isKnown = this.#divergence === undefined
+    const context = isKnown ? this.#withDecision(this.#snapshot?.context as TaskContext) : undefined
     this.#steps.push({ index, event, context })
   }
 
@@ -66,11 +78,11 @@ export class Replay {
       this.#divergence = { why: 'trimmed', from: index }
       return
     }
-    if (this.#input.spec === undefined) {
+    if (this.#spec === undefined) {
       this.#divergence = { why: 'no-spec', from: index }
       return
     }
-    const { snapshot, note } = before === undefined ? this.#first(event, this.#input.spec) : next(before, event)
+    const { snapshot, note } = before === undefined ? this.#first(event, this.#spec) : next(before, event)
     const got = snapshot === undefined ? note : pathOf(snapshot.value)
     const attempt = (snapshot?.context as TaskContext | undefined)?.attempt
     if (got === event.to && attempt === event.attempt) this.#snapshot = snapshot
@@ -86,12 +98,9 @@ export class Replay {
   }
 
   /** The context, with the decision only where it is known to be that attempt's. */
-  #shown(): TaskContext {
-    const context = this.#snapshot?.context as TaskContext
-    const { decision } = this.#input
-    const isItsOwn =
-      decision?.picked !== undefined && decision.picked === context.nodeId && decision.atMs === context.scheduledAtMs
-    return { ...context, decision: isItsOwn ? decision : undefined }
+  #withDecision(context: TaskContext): TaskContext {
+    const decision = this.#decisions.get(context.scheduledAtMs ?? -1)
+    return { ...context, decision: decision?.picked === context.nodeId ? decision : undefined }
   }
 }
 
