@@ -235,7 +235,9 @@ async function openWorker(options: Plain, chosen: Chosen): Promise<StartedWorker
     await openDrivers(options, chosen, drivers)
     storage = await chosen.openStorage('worker')
   } catch (error) {
-    for (const driver of drivers.values()) await driver.close().catch(() => {})
+    // Also those of the application that it did not come to.
+    const own = (options.drivers ?? []).filter((one) => typeof one !== 'string')
+    for (const driver of new Set([...drivers.values(), ...own])) await driver.close().catch(() => {})
     throw error
   }
   return startWorker({

@@ -132,6 +132,13 @@ test('stores and drivers of the application are closed when opening is given up'
   await expect(store.get('a')).rejects.toMatchObject({ code: 'closed' })
 })
 
+test('drivers of the application are closed also where one that is named before them cannot be had', async () => {
+  const driver = new ScriptDriver()
+  const opening = openTroupe({ dataDir, storage: 'memory', drivers: ['no-such', driver] })
+  await expect(opening).rejects.toMatchObject({ code: 'Invalid' })
+  expect(driver.isClosed).toBe(true)
+})
+
 test('once it is open, the signal means nothing any more', async () => {
   const controller = new AbortController()
   const troupe: OpenedTroupe = await openTroupe({
