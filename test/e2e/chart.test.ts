@@ -22,6 +22,19 @@ test('the command draws one of them', () => {
   expect(stdout).toMatch(/^<svg .*data-machine="task"/)
 })
 
+test('a page of one file shows a machine, and loads nothing from elsewhere', () => {
+  const args = ['dist/runtime/cli/main.js', 'chart', 'session', '--html', '-']
+  const options = { cwd: root, encoding: 'utf8', maxBuffer: 64 * 1_024 * 1_024 } as const
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, options)
+  expect([stderr, status]).toEqual(['', 0])
+  const json = /id="troupe-embedded">(.*?)<\/script>/s.exec(stdout)?.[1] ?? ''
+  expect(JSON.parse(json)).toMatchObject({ format: 'troupe.chart/1', id: 'session' })
+  // Of the elements before the code; within that the signs may stand in texts.
+  expect(stdout.slice(0, stdout.indexOf('<script type="module">'))).not.toMatch(
+    /<(?:script|link)[^>]* (?:src|href)="(?!data:)/,
+  )
+})
+
 test('a module in TypeScript is drawn where Node takes it, and otherwise it says what to do', () => {
   const { status, stdout, stderr } = troupe('actors/session.ts')
   if (status === 0) expect(stdout).toContain('state "session" as s0')
