@@ -82,6 +82,8 @@ export interface ClientClosed {
 type Body<K extends keyof ClientMessages> = Omit<ClientMessages[K], 'req'>
 type Requests = Exclude<keyof ClientMessages, 'ClientHello' | 'CreditOutput'>
 
+const queryTraits = { reply: 'Tasks', what: 'the list of tasks', changes: false } as const
+
 /**
  * Connects and says hello. Rejects with TroupeError: `Unavailable` (nobody there, or no answer), `Unauthorized` (wrong
  * token), `Protocol` (no version in common).
@@ -149,11 +151,11 @@ export class Client {
   }
 
   /** One page of tasks; `next` in it is the `after` of the page that follows. */
-  async query(query: Query = {}): Promise<ClientReplies['Tasks']> {
+  query(query: Query = {}): Promise<ClientReplies['Tasks']> {
     const { ids, filter, ...rest } = query
-    const merged: TaskFilter = { ...filter, ...(ids ? { ids: [...ids] } : {}) }
+    const merged: TaskFilter = ids ? { ...filter, ids: [...ids] } : { ...filter }
     const body: Body<'QueryTasks'> = { type: 'QueryTasks', ...rest, filter: merged }
-    return this.#request(body, { reply: 'Tasks', what: 'the list of tasks', changes: false })
+    return this.#request(body, queryTraits)
   }
 
   async nodes(): Promise<ClientReplies['Nodes']> {
@@ -240,18 +242,19 @@ export class Client {
     return this.#lastReq
   }
 
-  async #request<K extends Requests, R extends keyof ClientReplies>(
+  /** `body` is the request's own from here on. Not async, as each promise in between costs a request more than its check. */
+  #request<K extends Requests, R extends keyof ClientReplies>(
     body: Body<K> & { type: K },
     traits: RequestTraits & { reply: R },
   ): Promise<ClientReplies[R]> {
-    if (this.#ended) throw this.#lostError()
+    if (this.#ended) return Promise.reject(this.#lostError())
     const req = this.#nextReq()
-    const message = { ...body, req } as unknown as ClientMessage
+    const message = Object.assign(body, { req }) as unknown as ClientMessage
     const fault = faultOfRequest(message)
-    if (fault) throw fault
+    if (fault) return Promise.reject(fault)
     const reply = this.#pending.add(req, traits)
     this.#send(message)
-    return (await reply) as ClientReplies[R]
+    return reply as Promise<ClientReplies[R]>
   }
 
   /** What is asked in one turn goes in one frame: many small ones cost both ends far more. */

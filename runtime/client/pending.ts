@@ -23,16 +23,28 @@ export interface RequestTraits {
   readonly limitMs?: number
 }
 
-interface Waiting extends RequestTraits {
+/** That of requests which were made in the same turn: one timer for each of them would cost more than what it guards. */
+interface Deadline {
+  readonly limitMs: number
+  readonly reqs: number[]
+  /** Those of them that still wait. */
+  left: number
+  cancelTimer: () => void
+}
+
+interface Waiting {
+  readonly traits: RequestTraits
   readonly resolve: (reply: ClientReply) => void
   readonly reject: (error: TroupeError) => void
-  readonly cancelTimer: () => void
+  readonly deadline: Deadline
 }
 
 export class PendingRequests {
   readonly #clock: Clock
   readonly #requestMs: number
   readonly #waiting = new Map<number, Waiting>()
+  /** Of this turn. */
+  #deadline: Deadline | undefined
 
   constructor(clock: Clock, requestMs: number) {
     this.#clock = clock
@@ -45,14 +57,31 @@ export class PendingRequests {
       const message = `${requestLimits.requestsMax} requests are waiting already (requestsMax); wait for some to be answered.`
       return Promise.reject(new TroupeError('Overloaded', message))
     }
-    const limitMs = traits.limitMs ?? this.#requestMs
+    const deadline = this.#deadlineIn(traits.limitMs ?? this.#requestMs)
+    deadline.reqs.push(req)
+    deadline.left += 1
     return new Promise((resolve, reject) => {
-      const cancelTimer = this.#clock.setTimer(() => {
-        this.#waiting.delete(req)
-        reject(unanswered(traits, `the manager did not answer within ${limitMs / 1_000} s`))
-      }, limitMs)
-      this.#waiting.set(req, { ...traits, resolve, reject, cancelTimer })
+      this.#waiting.set(req, { traits, resolve, reject, deadline })
     })
+  }
+
+  #deadlineIn(limitMs: number): Deadline {
+    if (this.#deadline?.limitMs === limitMs) return this.#deadline
+    const deadline: Deadline = { limitMs, reqs: [], left: 0, cancelTimer: () => {} }
+    deadline.cancelTimer = this.#clock.setTimer(() => this.#late(deadline), limitMs)
+    this.#deadline = deadline
+    // A later turn has a later one.
+    queueMicrotask(() => {
+      if (this.#deadline === deadline) this.#deadline = undefined
+    })
+    return deadline
+  }
+
+  #late({ reqs, limitMs }: Deadline): void {
+    for (const req of reqs) {
+      const waiting = this.#remove(req)
+      waiting?.reject(unanswered(waiting.traits, `the manager did not answer within ${limitMs / 1_000} s`))
+    }
   }
 
   /** Settles the request that this answers. False if none waits for it. */
@@ -60,9 +89,10 @@ export class PendingRequests {
     const waiting = this.#remove(req)
     if (!waiting) return false
     if (reply.type === 'Error') waiting.reject(errorOf(reply))
-    else if (reply.type === waiting.reply) waiting.resolve(reply)
+    else if (reply.type === waiting.traits.reply) waiting.resolve(reply)
     else {
-      const message = `The manager answered ${reply.type} where ${waiting.reply} was due (${waiting.what}).`
+      const { reply: due, what } = waiting.traits
+      const message = `The manager answered ${reply.type} where ${due} was due (${what}).`
       waiting.reject(new TroupeError('Protocol', message))
     }
     return true
@@ -79,14 +109,20 @@ export class PendingRequests {
   failAll(why: string): void {
     for (const req of [...this.#waiting.keys()]) {
       const waiting = this.#remove(req)
-      waiting?.reject(unanswered(waiting, why))
+      waiting?.reject(unanswered(waiting.traits, why))
     }
   }
 
   #remove(req: number): Waiting | undefined {
     const waiting = this.#waiting.get(req)
+    if (waiting === undefined) return undefined
     this.#waiting.delete(req)
-    waiting?.cancelTimer()
+    const { deadline } = waiting
+    deadline.left -= 1
+    if (deadline.left > 0) return waiting
+    // One that nobody is under any more takes nobody else.
+    if (this.#deadline === deadline) this.#deadline = undefined
+    deadline.cancelTimer()
     return waiting
   }
 }
