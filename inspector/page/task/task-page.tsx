@@ -72,15 +72,18 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
 }
 
 function useHistory(id: string): HistoryState {
-  const [state, setState] = useState<HistoryState>({ type: 'loading' })
+  const [held, setHeld] = useState<{ readonly id: string; readonly state: HistoryState }>()
   const from = troupe.value
   useEffect(() => {
     if (from === undefined) return undefined
-    const load = new HistoryLoad({ troupe: from, id, onState: setState })
+    const load = new HistoryLoad({ troupe: from, id, onState: (state) => setHeld({ id, state }) })
     return () => load.close()
   }, [from, id])
-  return state
+  // What is held of the task before says nothing of this one.
+  return held?.id === id ? held.state : loading
 }
+
+const loading: HistoryState = { type: 'loading' }
 
 const titles: Readonly<Record<string, (id: string) => string>> = {
   NotFound: (id) => `There is no task ${id}.`,
