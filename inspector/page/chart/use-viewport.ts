@@ -21,6 +21,8 @@ export interface Viewport {
 
 const keyStepPx = 60
 const wheelFactor = 0.0022
+/** A hand that presses may shake by as much, in px. */
+const draggedPx = 4
 
 export function useViewport({ frame, canvas, chart, svg, active }: ViewportOptions): Viewport {
   const sight = useRef<Sight | undefined>(undefined)
@@ -96,16 +98,30 @@ function byPointer(element: HTMLElement, change: (next: Change) => void): () => 
     if (down.button !== 0 || down.pointerType === 'touch' || !element.hasAttribute('data-movable')) return
     let at = { x: down.clientX, y: down.clientY }
     const dragging = new AbortController()
+    let isDragged = false
     const onMove = (event: PointerEvent) => {
       const [dx, dy] = [at.x - event.clientX, at.y - event.clientY]
       at = { x: event.clientX, y: event.clientY }
+      isDragged ||= Math.hypot(at.x - down.clientX, at.y - down.clientY) > draggedPx
       change((now, chart, size) => moved(now, dx, dy, chart, size))
     }
     addEventListener('pointermove', onMove, { signal: dragging.signal })
-    addEventListener('pointerup', () => dragging.abort(), { signal: dragging.signal })
-    addEventListener('pointercancel', () => dragging.abort(), { signal: dragging.signal })
+    const onEnd = () => {
+      dragging.abort()
+      if (isDragged) ignoreClick(element)
+    }
+    addEventListener('pointerup', onEnd, { signal: dragging.signal })
+    addEventListener('pointercancel', onEnd, { signal: dragging.signal })
   }
   element.addEventListener('wheel', onWheel, { passive: false, signal })
   element.addEventListener('pointerdown', onPointerDown, { signal })
   return () => listening.abort()
+}
+
+/** The click that ends a drag is meant for nothing that lies under the pointer then. */
+function ignoreClick(element: HTMLElement): void {
+  const ignoring = new AbortController()
+  const options = { capture: true, signal: ignoring.signal }
+  element.addEventListener('click', (event) => event.stopImmediatePropagation(), options)
+  setTimeout(() => ignoring.abort(), 0)
 }
