@@ -3,7 +3,7 @@ import { TroupeError } from '../../actors/protocol/errors.ts'
 import { linesOfNode, linesOfTask } from '../../inspector/page/act/cli-lines.ts'
 import { shellHint, splitCommand } from '../../inspector/page/act/command-words.ts'
 import { readDuration, readSize } from '../../inspector/page/act/duration-text.ts'
-import { failureOf, fieldOf } from '../../inspector/page/act/failure-words.ts'
+import { atField, failureOf, fieldOf } from '../../inspector/page/act/failure-words.ts'
 import { emptyForm, formFieldOf, readForm, readJson } from '../../inspector/page/act/run-form.ts'
 import { parseDuration } from '../../runtime/cli/duration.ts'
 import { parseSize } from '../../runtime/cli/size.ts'
@@ -110,6 +110,8 @@ describe('what an act came to', () => {
 
   test('stands at the field that it is about', () => {
     expect(fieldOf('The SubmitTask cannot be sent: SubmitTask/spec/memoryBytes must be >= 1.')).toBe('memoryBytes')
+    expect(atField('The SubmitTask cannot be sent: /spec/cpus must be <= 4096.')).toBe('It must be <= 4096.')
+    expect(atField('image is odd.')).toBe('image is odd.')
     expect(fieldOf('image is only for the docker driver')).toBe('image')
     expect(formFieldOf[fieldOf('The queue is full.') ?? '']).toBeUndefined()
   })

@@ -29,6 +29,12 @@ export function fieldOf(message: string): string | undefined {
   )
 }
 
+/** The same where it stands at its field, which need not be named again. */
+export function atField(message: string): string {
+  const rest = /\bspec\/[^ ]+ (.*)$/s.exec(message)?.[1]
+  return rest === undefined ? message : `It ${rest}`
+}
+
 function sentence(text: string): string {
   const begun = `${text.charAt(0).toUpperCase()}${text.slice(1)}`
   return /[.!?]$/.test(begun) ? begun : `${begun}.`

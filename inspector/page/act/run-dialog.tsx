@@ -7,7 +7,7 @@ import { go } from '../navigation.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Failure } from './confirm-dialog.tsx'
-import { fieldOf } from './failure-words.ts'
+import { atField, fieldOf } from './failure-words.ts'
 import { isViewOnly, whyNotAct } from './may-act.ts'
 import { RunFields } from './run-fields.tsx'
 import { emptyForm, type FormFaults, formFieldOf, type RunField, type RunForm, readForm, readJson } from './run-form.ts'
@@ -126,7 +126,7 @@ export function RunButton({ onOpen }: { readonly onOpen: () => void }) {
 /** The field that the manager's sentence is about; undefined where the form has none for it. */
 function toldAt(text: string): { field: RunField; text: string } | undefined {
   const field = formFieldOf[fieldOf(text) ?? '']
-  return field === undefined ? undefined : { field, text }
+  return field === undefined ? undefined : { field, text: atField(text) }
 }
 
 /** What is wrong is gone to. */
