@@ -8,7 +8,7 @@ import { Health, HealthCheck } from './health.ts'
 import { Arg, DriverName, DurationMs, Labels, modelLimits, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
 import { NodeUsage } from './usage.ts'
 
-export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix, TimeMs } from './limits.ts'
+export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix } from './limits.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const

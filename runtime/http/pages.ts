@@ -170,7 +170,6 @@ function takesGzip(accepted = ''): boolean {
 
 /** Whether the asker has it already; compared weakly, as RFC 9110, section 13.1.2, says. */
 function isKnown(given: string | undefined, etag: string): boolean {
-  return (
-    given !== undefined && given.split(',').some((one) => one.trim().replace(/^W\//, '') === etag || one.trim() === '*')
-  )
+  const names = given?.split(',').map((one) => one.trim()) ?? []
+  return names.some((name) => name === '*' || name.replace(/^W\//, '') === etag)
 }
