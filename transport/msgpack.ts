@@ -69,13 +69,22 @@ export function createMsgpackCodec(protocol: string, limits: CodecLimits): Codec
     return new Uint8Array(scratch)
   }
   const writeField = (value: unknown): Uint8Array => write(fieldCheck.plain(value))
+  const keys = new Map<string, Uint8Array>()
+  /** Of a field that is shared: there are few, all named by our own code. */
+  const writeKey = (key: string): Uint8Array => {
+    const known = keys.get(key)
+    if (known !== undefined) return known
+    const bytes = write(key)
+    keys.set(key, bytes)
+    return bytes
+  }
   const writeMessage = ({ plain, shared }: Written): Uint8Array[] => {
     const map = write(messageCheck.plain(plain))
     if (shared === undefined) return [map]
     // One field more in a map of fewer than 16, whose number is in its first byte: all messages are such.
     if ((map[0] as number) >= smallestMap + 15) throw notPlain(plain)
     map[0] = (map[0] as number) + 1
-    return [map, write(shared.key), shared.value.bytes(protocol, writeField)]
+    return [map, writeKey(shared.key), shared.value.bytes(protocol, writeField)]
   }
   return {
     protocol,

@@ -259,7 +259,10 @@ export class ClientSession {
   async #query({ req, filter, scope, after, limit }: ClientMessages['QueryTasks']): Promise<void> {
     const { desk, journal } = this.#parts
     const { revision } = journal
-    await this.#reply({ type: 'Tasks', req, revision, ...(await desk.query({ filter, scope, after, limit })) })
+    const page = await desk.query({ filter, scope, after, limit })
+    const [task, ...others] = page.items
+    const items = task === undefined || others.length > 0 ? page.items : desk.written.listOf(task)
+    await this.#reply({ type: 'Tasks', req, revision, ...page, items })
   }
 
   /** The stream has its place from the beginning, so that what ends it finds it even before its source is found. */

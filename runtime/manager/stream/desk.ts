@@ -5,6 +5,7 @@ import { TroupeError } from '../../../actors/protocol/errors.ts'
 import type { Journal } from '../../host/journal.ts'
 import type { Nodes } from '../nodes.ts'
 import { type Page, type Tasks, taskQueryLimits } from '../tasks.ts'
+import { WrittenTasks } from '../written-tasks.ts'
 import { ActorSubscriber } from './actor-subscriber.ts'
 import type { Actors } from './actors.ts'
 import type { EventPast } from './event-past.ts'
@@ -44,6 +45,8 @@ type Query = { [K in 'filter' | 'scope' | 'after' | 'limit']: ClientMessages['Qu
 type Subscribe = ClientMessages['Subscribe']
 
 export class Desk {
+  /** For whoever asks for one task. */
+  readonly written = new WrittenTasks()
   readonly #options: DeskOptions
 
   constructor(options: DeskOptions) {
