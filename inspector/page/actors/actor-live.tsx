@@ -37,7 +37,8 @@ export function LiveChart({ actor, used, onEvent }: ActorLiveProps) {
     <ChartView
       machine={actor.machine}
       value={actor.value}
-      step={steps.length}
+      // Never the first of all: how it got to where it stood is not known.
+      step={steps.length + 1}
       taken={trace.taken}
       counts={trace.counts}
       dwellMs={trace.dwellMs}
