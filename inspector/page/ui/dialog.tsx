@@ -44,7 +44,7 @@ export function Dialog({ title, onClose, children, actions, wide = false }: Dial
       onClick={onClick}
     >
       <div class="dialog-body">
-        <header class="dialog-header">
+        <div class="dialog-header">
           <h2 class="dialog-title" id={titleId}>
             {title}
           </h2>
@@ -53,9 +53,9 @@ export function Dialog({ title, onClose, children, actions, wide = false }: Dial
               <path d="M4 4l8 8M12 4l-8 8" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" />
             </svg>
           </button>
-        </header>
+        </div>
         <div class="dialog-content">{children}</div>
-        {actions === undefined ? undefined : <footer class="dialog-actions">{actions}</footer>}
+        {actions === undefined ? undefined : <div class="dialog-actions">{actions}</div>}
       </div>
     </dialog>
   )
