@@ -90,6 +90,12 @@ try {
   const lit = 'figure.chart[data-value="Running.Up"]'
   await take(page, 'task', { at: `#/tasks/${id}`, shows: lit, height: 820, press: 'Outline' })
   await take(page, 'nodes', { at: '#/nodes', shows: '[data-node][data-busiest]', height: 460 })
+  // What is still running would outlive the cluster.
+  for await (const task of troupe.listAll()) if (task.outcome === null) await troupe.stop(task.id, { graceMs: 0 })
+  await until('the end of all', async () => {
+    const { tasks } = await troupe.list()
+    return tasks.every(({ outcome }) => outcome !== null) ? true : undefined
+  })
   await troupe.close()
 } finally {
   await browser.close()
