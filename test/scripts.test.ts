@@ -28,6 +28,11 @@ beforeAll(() => {
   }
   symlinkSync(join(here, 'node_modules'), join(checkout, 'node_modules'))
   for (const name of ['transport', 'runtime/cli']) mkdirSync(join(checkout, name), { recursive: true })
+  // As `main()` stands for the whole command line, so does an empty page for the inspector.
+  const page = join(checkout, 'inspector', 'page')
+  for (const name of readdirSync(page)) if (name !== 'index.html') rmSync(join(page, name), { recursive: true })
+  writeFileSync(join(page, 'main.tsx'), `import './page.css'\n`)
+  writeFileSync(join(page, 'page.css'), 'body { margin: 0 }\n')
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 

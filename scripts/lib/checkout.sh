@@ -35,7 +35,7 @@ install_modules() {
 build_fits() {
   local stamp="$root/dist/.built"
   [ -f "$stamp" ] && [ -z "$(cd "$root" && find actors transport runtime inspector scripts/schema.ts scripts/vendor.ts \
-    scripts/charts.ts scripts/inspector.ts package.json tsconfig.json tsconfig.build.json -newer "$stamp" -print -quit)" ]
+    scripts/charts.ts scripts/inspector.ts scripts/lib package.json tsconfig.json tsconfig.build.json -newer "$stamp" -print -quit)" ]
 }
 
 build() {
