@@ -9,9 +9,11 @@ export interface ActorItemProps {
   readonly isActive: boolean
   readonly onFold: (id: string, isOpen: boolean) => void
   readonly onOpen: (row: TreeRow) => void
+  /** It has the focus, however that came about. */
+  readonly onFocus: (id: string) => void
 }
 
-export function ActorItem({ row, isActive, onFold, onOpen }: ActorItemProps) {
+export function ActorItem({ row, isActive, onFold, onOpen, onFocus }: ActorItemProps) {
   const { id, kind, label, state, detail, level, place, siblings, isExpandable, isExpanded, sinceMs } = row
   const onClick = (event: MouseEvent) => {
     const isTwist = event.target instanceof Element && event.target.closest('.actors-twist') !== null
@@ -32,6 +34,7 @@ export function ActorItem({ row, isActive, onFold, onOpen }: ActorItemProps) {
       tabIndex={isActive ? 0 : -1}
       style={{ '--level': level - 1 }}
       onClick={onClick}
+      onFocus={() => onFocus(id)}
     >
       <svg class="actors-twist" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
         {isExpandable ? (

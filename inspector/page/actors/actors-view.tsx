@@ -89,7 +89,14 @@ function Tree({ rows, expanded }: TreeProps) {
   return (
     <div class="actors-tree" role="tree" aria-label="Actors of the cluster" ref={tree} onKeyDown={onKeyDown}>
       {rows.map((row) => (
-        <ActorItem key={row.id} row={row} isActive={row.id === active} onFold={fold} onOpen={open} />
+        <ActorItem
+          key={row.id}
+          row={row}
+          isActive={row.id === active}
+          onFold={fold}
+          onOpen={open}
+          onFocus={setWanted}
+        />
       ))}
     </div>
   )
