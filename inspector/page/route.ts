@@ -41,7 +41,8 @@ export function readRoute(fragment: string): Route {
   if ((view === '' || view === 'tasks') && id === undefined) return { view: 'tasks', query: readQuery(params) }
   if (view === 'tasks' && id !== undefined) return { view: 'task', id, panel: readPanel(rest[1]), at: readAt(params) }
   if (view === 'nodes') return id === undefined ? { view } : { view: 'node', id }
-  if (view === 'actors') return id === undefined ? { view } : { view: 'actor', id }
+  // An attempt has a slash in its id, which somebody who writes the address leaves as it is.
+  if (view === 'actors') return id === undefined ? { view } : { view: 'actor', id: rest.join('/') }
   if (view === 'file') return { view }
   return { view: 'unknown', address }
 }

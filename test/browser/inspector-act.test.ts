@@ -2,10 +2,15 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { until } from '../e2e/cluster.ts'
 import { inspected } from './inspected.ts'
-import { becomes } from './window.ts'
+import { becomes, patienceMs } from './window.ts'
 
 const here = inspected()
+
+/** Runs in the page. */
+const pathsOf = (states: unknown[]) =>
+  (states as { getAttribute(name: string): string }[]).map((state) => state.getAttribute('data-path'))
 
 test('a task is run from the page, stopped once that is confirmed, and run again', async () => {
   const window = await here.open()
@@ -60,6 +65,52 @@ test('a task is run from the page, stopped once that is confirmed, and run again
   await page.getByRole('button', { name: 'Kill it at once instead…' }).click()
   await page.getByRole('button', { name: 'Kill now', exact: true }).click()
   await page.getByRole('button', { name: 'Run again' }).waitFor()
+})
+
+test('an event is chosen in the chart: who reports it is told, or what it would do, and it is sent once that is confirmed', async () => {
+  const { id } = await here.troupe.run(here.waiting('told'))
+  const window = await here.open()
+  const { page } = window
+  await window.visit(`#/tasks/${id}`)
+  await page.locator('figure.chart[data-value="Running.Up"]').waitFor()
+  const sending = page.getByRole('dialog', { name: `Send an event to ${id}` })
+  const pressInChart = (edge: string) =>
+    until(
+      `${edge} was pressed`,
+      async () => {
+        // What is drawn late beside it may have moved the chart since.
+        await page.getByRole('button', { name: 'Fit', exact: true }).click()
+        const words = page.locator(`[data-edge="${edge}"]`).first()
+        return words.click({ timeout: 3_000 }).then(
+          () => true,
+          () => undefined,
+        )
+      },
+      patienceMs,
+    )
+  const send = sending.getByRole('button', { name: /^(Really send|Send) / })
+  await pressInChart('task.Running|Exited|0')
+  await sending.locator('[data-event="Exited"]').getByText('Nobody can send Exited. Its worker reports this').waitFor()
+  expect(await send.count()).toBe(0)
+  await page.keyboard.press('Escape')
+  await sending.waitFor({ state: 'hidden' })
+
+  await pressInChart('task.Running|Stop|0')
+  const preview = sending.locator('[data-event="Stop"] [data-preview]')
+  await preview.getByText('It would go to Running.Stopping, because it is on a node').waitFor()
+  await preview.getByText('stopCause: ').waitFor()
+  await send.click()
+  // Once is not enough, for it ends what runs.
+  await becomes('what the button says', () => send.textContent(), 'Really send Stop')
+  expect((await here.troupe.get(id)).getSnapshot().context).toMatchObject({ state: 'Running', detail: '' })
+  await send.click()
+  await here.troupe.wait(id)
+  expect((await here.troupe.get(id)).getSnapshot().context.outcome).toBe('stopped')
+  await sending.getByText('It stands in Completed.').waitFor()
+  await preview.getByText('Nothing would happen. It is Completed, which is final.').waitFor()
+  await window.picture('sent')
+  await page.keyboard.press('Escape')
+  await page.locator('figure.chart[data-value="Completed"]').waitFor()
 })
 
 test('nodes are a map of how busy each is; one is drained and takes tasks again', async () => {
@@ -119,6 +170,11 @@ test('actors are a tree that is walked by keys, and each shows its machine as it
   await becomes('another line has the focus', async () => (await focused()) !== first, true)
   await page.keyboard.press('Home')
   await becomes('the first line has the focus', focused, first)
+  // A line that got the focus by other ways is the one that the next key starts from.
+  const second = await tree.getByRole('treeitem').nth(1).getAttribute('data-actor')
+  await tree.getByRole('treeitem').nth(2).focus()
+  await page.keyboard.press('ArrowUp')
+  await becomes('the line before it has the focus', focused, second)
   // What is folded up is opened, and its task with it.
   const group = tree.locator('[data-kind="tasks"]').first()
   await page.keyboard.press('End')
@@ -134,6 +190,29 @@ test('actors are a tree that is walked by keys, and each shows its machine as it
   await tree.locator('[data-kind="manager"]').click()
   await page.locator('figure.chart[data-machine="manager"]').waitFor()
   await here.letEnd('acts')
+})
+
+test('every actor has a page with its chart, lit where it stands', async () => {
+  const { id } = await here.troupe.run(here.waiting('lit'))
+  const [node] = await here.troupe.nodes()
+  const window = await here.open()
+  const { page } = window
+  await window.shows(id, 'Running')
+  const stands = [
+    ['manager', 'Serving'],
+    [`node:${node?.id}`, 'Liveness.Ready+Admission.Open'],
+    [`worker:${node?.id}`, 'Serving'],
+    [`session:${node?.id}`, 'Established'],
+    [`attempt:${id}/1`, 'Running'],
+  ] as const
+  for (const [actor, value] of stands) {
+    await window.visit(`#/actors/${actor}`)
+    const chart = page.locator(`article[data-actor="${actor}"] figure[data-machine="${actor.split(':')[0]}"]`)
+    await chart.and(page.locator(`[data-value="${value}"]`)).waitFor()
+    const lit = await chart.locator('.state.active').evaluateAll(pathsOf)
+    expect(lit.filter((path) => value.split('+').includes(path))).toEqual(value.split('+'))
+  }
+  await here.letEnd('lit')
 })
 
 test('who may only look sees all of it, and is offered nothing that changes anything', async () => {

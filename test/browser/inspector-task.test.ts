@@ -1,10 +1,11 @@
 /** One task in the inspector, in a real browser, of a real `troupe up`: now, in its past, and from a file. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Locator } from 'playwright-core'
+import type { Download, Locator } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { until } from '../e2e/cluster.ts'
+import { elementsWithin, parseXml } from '../inspector/xml-check.ts'
 import { inspected } from './inspected.ts'
 import { becomes, patienceMs, type Window } from './window.ts'
 
@@ -30,6 +31,14 @@ const lit = (window: Window) =>
     .evaluateAll((states) =>
       (states as unknown as { getAttribute(name: string): string }[]).map((state) => state.getAttribute('data-state')),
     )
+
+/** What the page gives to be kept when a button is pressed. */
+async function saved({ page }: Window, button: string): Promise<{ file: Download; text: string }> {
+  const download = page.waitForEvent('download', { timeout: patienceMs })
+  await page.getByRole('button', { name: button }).click()
+  const file = await download
+  return { file, text: await readFile(await file.path(), 'utf8') }
+}
 
 /** Fails at first, then runs, and says more each time that it is let. */
 async function runTwice() {
@@ -201,10 +210,8 @@ test('its past is gone through by buttons, keys and address, and is the same aga
   await page.getByRole('button', { name: 'Now', exact: true }).click()
   await becomes('where it is', playerAt(window), 'now')
 
-  const saved = page.waitForEvent('download', { timeout: patienceMs })
-  await page.getByRole('button', { name: 'Save history' }).click()
   const file = join(here.cluster.dir, 'past.history.json')
-  await (await saved).saveAs(file)
+  await (await saved(window, 'Save history')).file.saveAs(file)
   const alone = await here.open(`${pathToFileURL(standalone)}#/file`)
   await alone.page.getByRole('heading', { name: 'Open a file' }).waitFor()
   await alone.page.getByLabel('A file').setInputFiles(file)
@@ -215,4 +222,70 @@ test('its past is gone through by buttons, keys and address, and is the same aga
   const kept = await choose(alone, 'Output', 'logs')
   await kept.getByText('remembered').waitFor()
   await alone.picture('task-file')
+})
+
+test('a file whose log lost its beginning says so, and nothing of another file stays', async () => {
+  const { id } = await here.troupe.run({ driver: 'process', name: 'trimmed', command: ['true'] })
+  await here.troupe.wait(id)
+  const window = await here.open()
+  await window.isLive()
+  await window.visit(`#/tasks/${id}`)
+  await becomes('the state of the chart', chartValue(window), 'Completed')
+  const { text } = await saved(window, 'Save history')
+  const whole = JSON.parse(text) as { events: { event: { type: string }; to: string }[] }
+  expect(whole.events[0]?.event.type).toBe('Created')
+  const events = whole.events.slice(2)
+  const { page } = window
+  await window.visit('#/file')
+  const open = (content: object) => {
+    const buffer = Buffer.from(JSON.stringify(content))
+    return page.getByLabel('A file').setInputFiles({ name: 'same.json', mimeType: 'application/json', buffer })
+  }
+  await open(whole)
+  await page.getByRole('button', { name: 'The first step' }).click()
+  await becomes('the state of the chart', chartValue(window), whole.events[0]?.to)
+  const note = page.getByText('The log no longer has what came before the first step that is shown here.')
+  expect(await note.count()).toBe(0)
+  await open({ ...whole, events })
+  await note.waitFor()
+  await becomes('where it is', playerAt(window), 'now')
+  await becomes('the state of the chart', chartValue(window), 'Completed')
+  await page.getByRole('button', { name: 'The first step' }).click()
+  await becomes('the state of the chart', chartValue(window), events[0]?.to)
+  await page.locator('[data-context="unknown"] summary').click()
+  await page.getByText(/no longer has what came before its first step here/).waitFor()
+  const sequence = await choose(window, 'Sequence', 'sequence')
+  await sequence.getByText('what came before is not in the log any more').first().waitFor()
+  await window.picture('task-trimmed')
+})
+
+test('the chart is saved as SVG as it is lit, and copied as Mermaid', async () => {
+  const { id } = await here.troupe.run(here.waiting('drawn'))
+  const window = await here.open()
+  const { page } = window
+  await window.visit(`#/tasks/${id}`)
+  await becomes('the state of the chart', chartValue(window), 'Running.Up')
+  const { file, text } = await saved(window, 'Save SVG')
+  expect(file.suggestedFilename()).toBe('task.svg')
+  const svg = parseXml(text)
+  const all = [...elementsWithin(svg)].map(({ attributes }) => attributes)
+  const has = (word: string) => all.filter(({ class: names = '' }) => names.split(' ').includes(word))
+  expect(svg.attributes).toMatchObject({
+    xmlns: 'http://www.w3.org/2000/svg',
+    viewBox: expect.stringMatching(/^0 0 \d/),
+  })
+  expect(has('active').map((each) => each['data-path'])).toEqual(['Running', 'Running.Up'])
+  expect(has('taken').length).toBeGreaterThan(0)
+  expect(has('chart-marks')).toEqual([])
+
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.getByRole('button', { name: 'Copy Mermaid' }).click()
+  await page.getByText('The chart is in the clipboard, as Mermaid.').waitFor({ state: 'attached' })
+  const copied = await page.evaluate<string>('navigator.clipboard.readText()')
+  expect(copied).toMatch(/^stateDiagram-v2\n/)
+  // Where there is no clipboard it is a file.
+  await page.evaluate('Object.defineProperty(navigator, "clipboard", { value: undefined })')
+  const mermaid = await saved(window, 'Copy Mermaid')
+  expect([mermaid.file.suggestedFilename(), mermaid.text]).toEqual(['task.mmd', copied])
+  await here.letEnd('drawn')
 })

@@ -50,6 +50,9 @@ describe('an address', () => {
       at: undefined,
     })
     expect(readRoute('#/nodes/50%')).toEqual({ view: 'node', id: '50%' })
+    for (const attempt of ['attempt:ab12/1', encodeURIComponent('attempt:ab12/1')]) {
+      expect(readRoute(`#/actors/${attempt}`)).toEqual({ view: 'actor', id: 'attempt:ab12/1' })
+    }
     expect(readRoute('#/tasks?q=a?b&unknown=1')).toMatchObject({ query: { search: 'a?b' } })
   })
 

@@ -26,7 +26,7 @@ function Words({ preview }: { readonly preview: Preview }) {
         </p>
       )
     case 'nothing':
-      return <p>Nothing would happen: {preview.because}</p>
+      return <p>Nothing would happen. {preview.because}</p>
     case 'unknown':
       return <p>What would happen is not known. {preview.because}</p>
   }

@@ -11,6 +11,8 @@ import { formatMoment } from '../ui/format.ts'
 import { embedded } from './embedded.ts'
 
 interface Shown {
+  /** Another one for each that is opened: two files may have one name. */
+  readonly key: number
   readonly name: string
   readonly opened: Opened
 }
@@ -23,7 +25,7 @@ function first(): Shown | undefined {
   if (!isEmbeddedRead) {
     isEmbeddedRead = true
     const value = embedded('troupe-embedded')
-    if (value !== undefined) last = { name: '', opened: openSaved(value) }
+    if (value !== undefined) last = { key: 0, name: '', opened: openSaved(value) }
   }
   return last
 }
@@ -33,7 +35,8 @@ export function FileView() {
   const [isOver, setOver] = useState(false)
   const show = async (file: File | undefined) => {
     if (file === undefined) return
-    last = { name: file.name, opened: await read(file) }
+    const opened = await read(file)
+    last = { key: (last?.key ?? 0) + 1, name: file.name, opened }
     setShown(last)
   }
   useDrop({ onOver: setOver, onFile: (file) => void show(file) })
@@ -45,7 +48,7 @@ export function FileView() {
           onFile={show}
         />
       ) : (
-        <Content key={shown.name} shown={shown} onFile={show} />
+        <Content key={shown.key} shown={shown} onFile={show} />
       )}
     </div>
   )
