@@ -235,28 +235,28 @@ test('a file whose log lost its beginning says so, and nothing of another file s
   const whole = JSON.parse(text) as { events: { event: { type: string }; to: string }[] }
   expect(whole.events[0]?.event.type).toBe('Created')
   const events = whole.events.slice(2)
-  const { page } = window
-  await window.visit('#/file')
+  const alone = await here.open(`${pathToFileURL(standalone)}#/file`)
+  const { page } = alone
   const open = (content: object) => {
     const buffer = Buffer.from(JSON.stringify(content))
     return page.getByLabel('A file').setInputFiles({ name: 'same.json', mimeType: 'application/json', buffer })
   }
   await open(whole)
   await page.getByRole('button', { name: 'The first step' }).click()
-  await becomes('the state of the chart', chartValue(window), whole.events[0]?.to)
+  await becomes('the state of the chart', chartValue(alone), whole.events[0]?.to)
   const note = page.getByText('The log no longer has what came before the first step that is shown here.')
   expect(await note.count()).toBe(0)
   await open({ ...whole, events })
   await note.waitFor()
-  await becomes('where it is', playerAt(window), 'now')
-  await becomes('the state of the chart', chartValue(window), 'Completed')
+  await becomes('where it is', playerAt(alone), 'now')
+  await becomes('the state of the chart', chartValue(alone), 'Completed')
   await page.getByRole('button', { name: 'The first step' }).click()
-  await becomes('the state of the chart', chartValue(window), events[0]?.to)
+  await becomes('the state of the chart', chartValue(alone), events[0]?.to)
   await page.locator('[data-context="unknown"] summary').click()
   await page.getByText(/no longer has what came before its first step here/).waitFor()
-  const sequence = await choose(window, 'Sequence', 'sequence')
+  const sequence = await choose(alone, 'Sequence', 'sequence')
   await sequence.getByText('what came before is not in the log any more').first().waitFor()
-  await window.picture('task-trimmed')
+  await alone.picture('task-trimmed')
 })
 
 test('the chart is saved as SVG as it is lit, and copied as Mermaid', async () => {
