@@ -186,10 +186,10 @@ async function show(options: Options, troupe: Troupe, up: ChildProcess, ids: rea
   if (options.once) return wrong === 0 ? 0 : 1
   if (page !== '') say(`the inspector: ${page}`)
   say(
-    `Troupe listens on ${options.listen}. Try: ./scripts/troupe status --data-dir ${options.dataDir}. Ctrl-C ends it.`,
+    `Troupe listens on ${options.listen}. Try: ./scripts/troupe status --data-dir ${options.dataDir}. Ctrl-C ends it; tasks that still run go on.`,
   )
   const code = await ended(up)
-  say(`\`troupe up\` ended by itself with ${code}.`)
+  say(`\`troupe up\` has ended with ${code}.`)
   return 1
 }
 
