@@ -56,17 +56,14 @@ interface Place {
   readonly at: string
   readonly shows: string
   readonly height: number
-  /** A button to press first. */
-  readonly press?: string
 }
 
-async function take(page: Page, name: string, { at, shows, height, press }: Place): Promise<void> {
+async function take(page: Page, name: string, { at, shows, height }: Place): Promise<void> {
   await page.setViewportSize({ width, height })
   await page.evaluate((to) => {
     ;(globalThis as unknown as { location: { hash: string } }).location.hash = to
   }, at)
   await page.locator(shows).first().waitFor()
-  if (press !== undefined) await page.getByRole('button', { name: press }).click()
   await page.evaluate('document.activeElement.blur()')
   // Nothing is amid a motion.
   await page.waitForTimeout(2_500)
@@ -88,7 +85,7 @@ try {
   const running = `[data-task="${id}"] [data-state="Running"]`
   await take(page, 'tasks', { at: '#/tasks', shows: running, height: 760 })
   const lit = 'figure.chart[data-value="Running.Up"]'
-  await take(page, 'task', { at: `#/tasks/${id}`, shows: lit, height: 820, press: 'Outline' })
+  await take(page, 'task', { at: `#/tasks/${id}`, shows: lit, height: 820 })
   await take(page, 'nodes', { at: '#/nodes', shows: '[data-node][data-busiest]', height: 460 })
   // What is still running would outlive the cluster.
   for await (const task of troupe.listAll()) if (task.outcome === null) await troupe.stop(task.id, { graceMs: 0 })

@@ -73,6 +73,7 @@ test('an event is chosen in the chart: who reports it is told, or what it would 
   const { page } = window
   await window.visit(`#/tasks/${id}`)
   await page.locator('figure.chart[data-value="Running.Up"]').waitFor()
+  await page.getByRole('button', { name: 'Outline', exact: true }).click()
   const sending = page.getByRole('dialog', { name: `Send an event to ${id}` })
   const pressInChart = (edge: string) =>
     until(

@@ -62,6 +62,8 @@ test('a running task: its chart is lit where it is and counts what happened, and
   const { page } = window
   await page.getByRole('heading', { level: 1, name: 'twice' }).waitFor()
   await becomes('the state of the chart', chartValue(window), 'Running.Up')
+  await becomes('the states that are lit in the outline', async () => (await lit(window)).at(-1), 'task.Running')
+  await page.getByRole('button', { name: 'Outline', exact: true }).click()
   await becomes('the states that are lit', async () => (await lit(window)).at(-1), 'task.Running.Up')
   await becomes('transitions that were taken twice', async () => (await counts(window)).includes('×2'), true)
   expect(await page.locator('.task-before').textContent()).toContain('Started')
@@ -265,6 +267,7 @@ test('the chart is saved as SVG as it is lit, and copied as Mermaid', async () =
   const { page } = window
   await window.visit(`#/tasks/${id}`)
   await becomes('the state of the chart', chartValue(window), 'Running.Up')
+  await page.getByRole('button', { name: 'Outline', exact: true }).click()
   const { file, text } = await saved(window, 'Save SVG')
   expect(file.suggestedFilename()).toBe('task.svg')
   const svg = parseXml(text)

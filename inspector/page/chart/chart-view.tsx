@@ -27,8 +27,8 @@ export interface ChartViewProps extends Lit {
   readonly onTransition?: ((transition: ChartTransition) => void) | undefined
 }
 
-/** Below this width of its place, in px, a chart that has an outline is drawn as that. */
-const outlineBelowPx = 460
+/** Below this width of its place, in px, a chart that has an outline is drawn as that: the whole would show a corner of itself. */
+const outlineBelowPx = 760
 
 export function ChartView({ machine, step = 0, onTransition, ...lit }: ChartViewProps) {
   const { charts, failure, again } = useCharts(machine)
