@@ -8,7 +8,7 @@ import { Window } from './window.ts'
 
 const load = {
   /** That live throughout, and as many more as end meanwhile. */
-  tasks: 11_000,
+  tasks: 12_000,
   liveMin: 10_000,
   perSecond: 200,
   seconds: 6,
@@ -76,30 +76,32 @@ test('10,000 live tasks at 200 transitions a second take no page task over 100 m
     Number(await page.locator(`button[data-state="${state}"]`).getAttribute('data-count'))
   await until(
     'all tasks in the list',
-    async () => ((await count('Scheduled')()) >= load.tasks ? true : undefined),
+    async () => ((await count('Scheduled')()) > load.tasks - load.perSecond * load.seconds ? true : undefined),
     60_000,
   )
   const session = await page.context().newCDPSession(page)
   const transitions = load.perSecond * load.seconds
+  const endedBefore = await count('Completed')()
   const events = await traced(session, async () => {
     await stage.run(transitions, load.perSecond)
     // All of it has come to the page.
     await until('the last of the ends', async () =>
-      (await count('Completed')()) >= transitions / 2 - 10 ? true : undefined,
+      (await count('Completed')()) >= endedBefore + transitions / 2 - 10 ? true : undefined,
     )
   })
   const live = (await count('Scheduled')()) + (await count('Running')())
   const tasks = pageTasks(events)
   const longest = (of: (event: TraceEvent) => number | undefined) =>
     Math.max(...tasks.map((event) => (of(event) ?? 0) / 1_000))
-  const cpuMs = longest(({ tdur }) => tdur)
+  // Now and then the trace has no processor time of a task: then all the time that passed is counted as such.
+  const cpuMs = longest(({ tdur, dur }) => tdur ?? dur)
   const allMs = tasks.reduce((sum, { tdur = 0 }) => sum + tdur / 1_000, 0)
   console.log(
     `${live} live tasks, ${transitions} transitions at ${load.perSecond} a second: the longest of ${tasks.length} page tasks took ${cpuMs.toFixed(1)} ms of processor time (${longest(({ dur }) => dur).toFixed(1)} ms passed), all together ${allMs.toFixed(0)} ms`,
   )
   expect(live).toBeGreaterThanOrEqual(load.liveMin)
   expect(tasks.length).toBeGreaterThan(load.seconds)
-  expect(tasks.every(({ tdur }) => tdur !== undefined)).toBe(true)
+  expect(tasks.filter(({ tdur }) => tdur === undefined).length).toBeLessThan(tasks.length / 10)
   expect(cpuMs).toBeLessThan(load.pageTaskMsMax)
   await window.picture('tasks-load')
   await window.close()

@@ -99,14 +99,22 @@ describe.each(runs)('$driver', ({ driver, flags }) => {
 })
 
 test('says that a container ran out of memory', async () => {
-  const { code } = await cluster.troupe(
-    ...['run', '--id', 'oom', '--memory', '16m', testImage],
-    ...['sh', '-c', 'x=a; while true; do x=$x$x; done'],
-  )
-  expect(code).toBe(137)
-  const status = await statusOf('oom')
-  expect(status).toMatchObject({ state: 'Failed', outcome: 'oom', exitCode: 137 })
-  expect(status.reason).toContain('out of memory')
+  // A busy engine forgets now and then to say so (docs/RELIABILITY.md): then the task has failed as `exit`, and never as anything else.
+  const outcomes: unknown[] = []
+  while (outcomes.at(-1) !== 'oom' && outcomes.length < 4) {
+    const id = `oom-${outcomes.length}-${Date.now().toString(36)}`
+    const { code } = await cluster.troupe(
+      ...['run', '--id', id, '--memory', '16m', testImage],
+      ...['sh', '-c', 'x=a; while true; do x=$x$x; done'],
+    )
+    expect(code).toBe(137)
+    const status = await statusOf(id)
+    expect(status).toMatchObject({ state: 'Failed', exitCode: 137 })
+    expect(status.reason).toContain(status.outcome === 'oom' ? 'out of memory' : '137')
+    outcomes.push(status.outcome)
+  }
+  expect(outcomes.at(-1), outcomes.join()).toBe('oom')
+  expect(outcomes.slice(0, -1).filter((outcome) => outcome !== 'exit')).toEqual([])
 })
 
 test('says that there is no such image', async () => {
