@@ -97,10 +97,11 @@ test.each([
   expect([...exported].flatMap(([name, file]) => undocumented(name, file))).toEqual([])
 })
 
-const model = ['TaskSpec', 'TaskView', 'TaskEvent', 'NodeView', 'AttemptSummary', 'AttemptStatus', 'AttemptKey']
-const parts = ['PlacementDecision', 'RestartPolicy', 'DisconnectPolicy', 'Mount']
+const model = ['TaskView', 'TaskEvent', 'NodeView', 'AttemptSummary', 'AttemptStatus', 'AttemptKey']
+const spec = ['TaskSpec', 'RestartPolicy', 'DisconnectPolicy', 'Mount']
 test.each([
-  ...[...model, ...parts].map((name) => [name, 'actors/model.ts'] as const),
+  ...[...model, 'PlacementDecision'].map((name) => [name, 'actors/model.ts'] as const),
+  ...spec.map((name) => [name, 'actors/spec.ts'] as const),
   ...['Health', 'HealthCheck'].map((name) => [name, 'actors/health.ts'] as const),
   ['Resources', 'actors/limits.ts'] as const,
   ['TaskFilter', 'actors/protocol/client.ts'] as const,
