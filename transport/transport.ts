@@ -113,9 +113,9 @@ export interface ConnectOptions {
 
 /** Moves frames: what a Troupe listens and dials with. `transportConformance` says what it must hold to. */
 export interface Transport {
-  /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`, `bad-url`). */
+  /** `address` as `host:port`, port 0 = any. Rejects with TransportError (`address-in-use`, `address-not-available`, `permission`, `certificate`, `bad-url`). */
   listen(address: string, options: ListenOptions): Promise<Listener>
-  /** Rejects with TransportError (`unreachable`, `refused`, `timeout`, `subprotocol`, `bad-url`). */
+  /** Rejects with TransportError (`unreachable`, `refused`, `timeout`, `subprotocol`, `certificate`, `bad-url`). */
   connect(url: string, options: ConnectOptions): Promise<Connection>
 }
 
@@ -123,6 +123,7 @@ export type TransportErrorCode =
   | 'address-in-use'
   | 'address-not-available'
   | 'permission'
+  | 'certificate'
   | 'unreachable'
   | 'refused'
   | 'timeout'
@@ -132,7 +133,14 @@ export type TransportErrorCode =
   | 'bad-url'
 
 /** What may pass without anybody's doing here. */
-const passing: ReadonlySet<TransportErrorCode> = new Set(['address-in-use', 'unreachable', 'refused', 'timeout'])
+const passing: ReadonlySet<TransportErrorCode> = new Set([
+  'address-in-use',
+  'unreachable',
+  'refused',
+  'timeout',
+  // One that has run out is renewed, and one that was taken for another's is exchanged, without anybody's doing here.
+  'certificate',
+])
 
 /** Why there is no connection, or why a frame was not sent. The message is one sentence with the next step. */
 export class TransportError extends Error {

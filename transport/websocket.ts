@@ -1,9 +1,10 @@
 /**
- * The transport over WebSockets (RFC 6455), by `ws`: plain on the listening side, `ws://` or `wss://` when dialling.
+ * The transport over WebSockets (RFC 6455), by `ws`: `ws://`, or with a certificate `wss://`.
  * Compression is off (it costs memory and time per connection, and our frames are small), and so are pings: sessions
  * have heartbeats of their own, which say more.
  */
 import type { Transport, TransportLimits } from './transport.ts'
+import type { CertificateFiles } from './websocket/certificate.ts'
 import type { TransportClock, TransportLogger, WebsocketContext } from './websocket/context.ts'
 import { dialWebsocket } from './websocket/dial.ts'
 import { listenWebsocket } from './websocket/listener.ts'
@@ -14,6 +15,10 @@ export interface WebsocketTransportOptions {
   readonly logger?: TransportLogger
   /** Times the dialling. Default: the process's own timers. */
   readonly clock?: TransportClock
+  /** Listen with TLS by this certificate; the files are looked at once a minute for a renewed one. Default: without TLS. */
+  readonly tls?: CertificateFiles | undefined
+  /** Authorities that are trusted when dialling `wss://`, in PEM, beside those that come with Node. */
+  readonly ca?: string | undefined
 }
 
 const processClock: TransportClock = {
@@ -23,10 +28,10 @@ const processClock: TransportClock = {
   },
 }
 
-/** WebSockets (RFC 6455) without TLS and without compression; `wss://` can be dialled, not listened on. */
+/** WebSockets (RFC 6455) without compression; with TLS on the listening side if there is a certificate. */
 export function createWebsocketTransport(options: WebsocketTransportOptions): Transport {
-  const { limits, logger = { warn() {} }, clock = processClock } = options
-  const context: WebsocketContext = { limits, logger, clock }
+  const { limits, logger = { warn() {} }, clock = processClock, tls, ca } = options
+  const context: WebsocketContext = { limits, logger, clock, tls, ca }
   return {
     listen: (address, listenOptions) => listenWebsocket(address, listenOptions, context),
     connect: (url, connectOptions) => dialWebsocket(url, connectOptions, context),

@@ -1,5 +1,6 @@
 /** What the parts of the WebSocket adapter share. */
 import type { TransportLimits } from '../transport.ts'
+import type { CertificateFiles } from './certificate.ts'
 
 /** The part of a logger that a transport needs. */
 export interface TransportLogger {
@@ -16,6 +17,10 @@ export interface WebsocketContext {
   readonly limits: TransportLimits
   readonly logger: TransportLogger
   readonly clock: TransportClock
+  /** What is listened with; absent: without TLS. */
+  readonly tls?: CertificateFiles | undefined
+  /** In PEM: authorities that are trusted when dialling, beside those that come with Node. */
+  readonly ca?: string | undefined
 }
 
 /** First wait of TCP's own probing of a silent connection, in milliseconds: it frees what a lost machine holds. */

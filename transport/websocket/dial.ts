@@ -1,5 +1,6 @@
 /** The dialling end: from a URL to an open connection, or to one sentence that says why there is none. */
 import type { IncomingMessage } from 'node:http'
+import { rootCertificates } from 'node:tls'
 import { type ClientOptions, WebSocket } from 'ws'
 import { parseDialUrl } from '../address.ts'
 import { closeAnswerMs } from '../close.ts'
@@ -24,6 +25,8 @@ export async function dialWebsocket(
     perMessageDeflate: false,
     maxPayload: context.limits.frameBytesMax,
     closeTimeout: closeAnswerMs,
+    // A list replaces those that come with Node, and so it begins with them.
+    ...(context.ca === undefined ? {} : { ca: [...rootCertificates, context.ca] }),
   }
   const socket = new WebSocket(target, [...options.protocols], clientOptions)
   const timeoutMs = options.timeoutMs ?? connectTimeoutMs
@@ -100,6 +103,28 @@ function dialError(error: Error & { code?: string }, url: string, protocols: rea
   if (error.code === 'ECONNREFUSED') {
     return new TransportError('unreachable', `Nothing listens at ${url}. Start it, or check the address.`, options)
   }
+  if (isAboutCertificate(error)) {
+    const why = `The certificate of ${url} is not trusted (${error.message}).`
+    const next = 'Dial the name that it is made out to, and give the authority that signed it with --ca or TROUPE_CA.'
+    return new TransportError('certificate', `${why} ${next}`, options)
+  }
+  if (error.code === 'EPROTO') {
+    return new TransportError(
+      'unreachable',
+      `${url} does not speak TLS. Dial it with ws://, or check the port.`,
+      options,
+    )
+  }
+  if (url.startsWith('ws:') && error.code === 'ECONNRESET') {
+    const why = `${url} closed the connection at once. Check the address; if it speaks TLS, dial it with wss://.`
+    return new TransportError('unreachable', why, options)
+  }
   const why = error.code ?? error.message
   return new TransportError('unreachable', `${url} cannot be reached (${why}). ${checkAddress}`, options)
 }
+
+/** What OpenSSL and Node say of a certificate that was looked at and not believed. */
+const certificateCode =
+  /CERT|UNABLE_TO_(GET|VERIFY)|ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)/
+
+const isAboutCertificate = ({ code }: { code?: string }): boolean => code !== undefined && certificateCode.test(code)

@@ -1,11 +1,13 @@
 /** The listening end: an HTTP server that upgrades to WebSockets; what else it serves is its user's. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
 import { formatHostAndPort, parseHostAndPort } from '../address.ts'
 import { closeAnswerMs, closes, fitReason, subprotocolReason } from '../close.ts'
 import { type Listener, type ListenOptions, TransportError } from '../transport.ts'
+import { followCertificate, readCertificate } from './certificate.ts'
 import { WebsocketConnection } from './connection.ts'
 import { keepAliveMs, type WebsocketContext } from './context.ts'
 import { answerHttp, httpLimits } from './http.ts'
@@ -19,19 +21,46 @@ export async function listenWebsocket(
   context: WebsocketContext,
 ): Promise<Listener> {
   const { host, port } = parseHostAndPort(address)
-  const server = createServer({
-    ...{ keepAlive: true, keepAliveInitialDelay: keepAliveMs, noDelay: true },
-    ...{ headersTimeout: headersTimeoutMs, requestTimeout: httpLimits.requestMs, keepAliveTimeout: httpLimits.idleMs },
-    connectionsCheckingInterval: httpLimits.checkMs,
+  const { server, release } = await makeServer(context)
+  await bind(server, host, port, address).catch((error) => {
+    release()
+    throw error
   })
-  await bind(server, host, port, address)
   const listener = new WebsocketListener(server, options, context)
+  server.on('close', release)
   server.on('request', (request, response) => listener.answer(request, response))
   server.on('upgrade', (request, socket, head) => listener.upgrade(request, socket, head))
   return listener
 }
 
-function bind(server: Server, host: string, port: number, address: string): Promise<void> {
+const serverOptions = {
+  ...{ keepAlive: true, keepAliveInitialDelay: keepAliveMs, noDelay: true },
+  ...{ headersTimeout: headersTimeoutMs, requestTimeout: httpLimits.requestMs, keepAliveTimeout: httpLimits.idleMs },
+  connectionsCheckingInterval: httpLimits.checkMs,
+}
+
+interface MadeServer {
+  readonly server: Server | TlsServer
+  /** Lets go of what the server needs beside itself. */
+  readonly release: () => void
+}
+
+async function makeServer(context: WebsocketContext): Promise<MadeServer> {
+  const { tls } = context
+  if (tls === undefined) return { server: createServer(serverOptions), release() {} }
+  const certificate = await readCertificate(tls)
+  const server = createTlsServer({
+    ...{ ...serverOptions, ...certificate },
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: headersTimeoutMs,
+  })
+  const release = followCertificate(tls, certificate, context, (renewed) => {
+    server.setSecureContext({ ...renewed, minVersion: 'TLSv1.2' })
+  })
+  return { server, release }
+}
+
+function bind(server: Server | TlsServer, host: string, port: number, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const refused = (error: NodeJS.ErrnoException): void => reject(bindError(error, address))
     server.once('error', refused)
@@ -58,16 +87,16 @@ function bindError(error: NodeJS.ErrnoException, address: string): TransportErro
 
 class WebsocketListener implements Listener {
   readonly address: string
-  readonly #server: Server
+  readonly #server: Server | TlsServer
   readonly #options: ListenOptions
   readonly #context: WebsocketContext
   readonly #upgrader: WebSocketServer
   readonly #connections = new Set<WebsocketConnection>()
   #closed: Promise<void> | undefined
 
-  constructor(server: Server, options: ListenOptions, context: WebsocketContext) {
+  constructor(server: Server | TlsServer, options: ListenOptions, context: WebsocketContext) {
     const { address, port } = server.address() as AddressInfo
-    this.address = `ws://${formatHostAndPort({ host: address, port })}`
+    this.address = `${context.tls ? 'wss' : 'ws'}://${formatHostAndPort({ host: address, port })}`
     this.#server = server
     this.#options = options
     this.#context = context
