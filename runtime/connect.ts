@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readonly requestMs?: number
   /** Gives connecting up: `connect` rejects with its reason. Once connected it means nothing any more; `close` ends it. */
   readonly signal?: AbortSignal
+  /** Authorities to trust with `wss://`, in PEM, beside those that come with Node. */
+  readonly ca?: string
   /** Default: WebSocket. */
   readonly transport?: Pick<Transport, 'connect'>
   /** Default: the machine's. */
@@ -38,26 +40,32 @@ export interface ConnectOptions {
  * common). Once connected it comes back by itself whenever the connection is lost, until it is closed.
  */
 export async function connect(address: string, options: ConnectOptions): Promise<Troupe> {
-  const { logger = silentLogger, clock = systemClock, random = systemRandom, ...rest } = options
-  const transport = options.transport ?? createClientTransport(logger)
+  const { logger = silentLogger, clock = systemClock, random = systemRandom, ca, ...rest } = options
+  const transport = options.transport ?? createClientTransport({ logger, ca })
   return connectTroupe({ ...rest, url: address, transport, clock, random, logger })
 }
 
-export interface OpenClientOptions extends Pick<ConnectOptions, 'token' | 'requestMs' | 'logger'> {
+export interface OpenClientOptions extends Pick<ConnectOptions, 'token' | 'requestMs' | 'logger' | 'ca'> {
   /** The manager's address. */
   readonly url: string
 }
 
 /** One connection that does not come back, for tools that speak the protocol itself. Rejects as `connect` does. */
 export function openClient(options: OpenClientOptions): Promise<Client> {
-  const { logger = silentLogger, ...rest } = options
-  const transport = createClientTransport(logger)
+  const { logger = silentLogger, ca, ...rest } = options
+  const transport = createClientTransport({ logger, ca })
   return connectClient({ ...rest, transport, clock: systemClock, random: systemRandom, logger })
 }
 
 /** The transport that clients on Node use. */
-export function createClientTransport(logger: Logger = silentLogger): Pick<Transport, 'connect'> {
+export function createClientTransport({
+  logger = silentLogger,
+  ca,
+}: {
+  readonly logger?: Logger | undefined
+  readonly ca?: string | undefined
+} = {}): Pick<Transport, 'connect'> {
   const { frameBytesMax, frameDepthMax, sendBufferBytesMax } = frameLimits
   const limits = { frameBytesMax, frameDepthMax, sendBufferBytesMax, sendBufferBytesHigh: sendBufferBytesMax / 4 }
-  return createWebsocketTransport({ limits, logger, clock: systemClock })
+  return createWebsocketTransport({ limits, logger, clock: systemClock, ca })
 }

@@ -5,7 +5,7 @@ import { roundRobin } from '../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../actors/schedulers/scheduler.ts'
 import { createMemoryTransport, type MemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
-import { createWebsocketTransport } from '../transport/websocket.ts'
+import { type CertificateFiles, createWebsocketTransport } from '../transport/websocket.ts'
 import { unlessAborted } from './client/abort.ts'
 import { connectTroupe } from './client/connect-troupe.ts'
 import type { RemoteTroupe } from './client/remote-troupe.ts'
@@ -64,6 +64,8 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   readonly transport?: Transport
   /** What those who come in must show. Default: the one in `<dataDir>/token`, made if it is not there. */
   readonly token?: string
+  /** Listen with TLS by this certificate; a renewed one is taken within a minute. Default: without TLS. */
+  readonly tls?: CertificateFiles
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
   /** Pages of these origins, `https://app.example`, may connect. Default: none but the manager's own. */
@@ -185,8 +187,8 @@ function watchOver(
 
 async function choose(options: Plain): Promise<Chosen> {
   const { dataDir, storage = 'rocksdb', logger = silentLogger, clock = systemClock, random = systemRandom } = options
-  const { listen, insecure = false } = options
-  if (listen !== undefined) checkListen({ listen, insecure })
+  const { listen, insecure = false, tls } = options
+  if (listen !== undefined) checkListen({ listen, insecure, ...(tls === undefined ? {} : { tls }) })
   if (storage === 'rocksdb' && dataDir === undefined) {
     throw new TroupeError('Invalid', `Say where the tasks are kept with dataDir, or set storage to 'memory'.`)
   }
@@ -211,7 +213,7 @@ const folderOf = (dataDir: string, host: 'manager' | 'worker'): string =>
 async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promise<StartedManager> {
   const { listen, newTerm = false, storage = 'rocksdb', scheduler } = options
   const { network, token, viewToken, clock, random, logger } = chosen
-  const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock })
+  const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock, tls: options.tls })
   return startManager({
     storage: await chosen.openStorage('manager'),
     transports: [

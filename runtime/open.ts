@@ -29,9 +29,9 @@ import { checkToken, loadToken, loadViewToken, tokenFileOf } from './token.ts'
 const isLoopback = (listen: string): boolean => /^(127\.|localhost:|\[::1\]:)/.test(listen)
 
 /** Throws TroupeError `Invalid` for an address that other machines can reach, unless that is meant. */
-export function checkListen({ listen, insecure }: Pick<ManagerOptions, 'listen' | 'insecure'>): void {
-  if (isLoopback(listen) || insecure) return
-  const message = `${listen} can be reached from other machines, and what is said there is not encrypted; put TLS in front of a loopback address, or say --insecure`
+export function checkListen({ listen, insecure, tls }: Pick<ManagerOptions, 'listen' | 'insecure' | 'tls'>): void {
+  if (isLoopback(listen) || insecure || tls !== undefined) return
+  const message = `${listen} can be reached from other machines, and what is said there is not encrypted; give a certificate (--tls-cert, --tls-key), or say --insecure`
   throw new TroupeError('Invalid', message)
 }
 
@@ -69,7 +69,10 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   options.signal?.throwIfAborted()
   const { host, failed } = await startManager({
     storage: await openStorage(options.storage, join(dataDir, 'manager'), logger),
-    transports: [{ transport: createWebsocketTransport({ limits, logger }), listen }, ...more.transports],
+    transports: [
+      { transport: createWebsocketTransport({ limits, logger, tls: options.tls }), listen },
+      ...more.transports,
+    ],
     token,
     viewToken,
     allowOrigins,
@@ -152,7 +155,7 @@ export async function openWorker(options: WorkerOptions): Promise<OpenedWorker> 
       'this worker has nothing to run tasks with: start a Docker engine, or allow processes with --driver process'
     throw new TroupeError('Invalid', message)
   }
-  return openWorkerHost(options, createWebsocketTransport({ limits, logger: options.logger }), drivers)
+  return openWorkerHost(options, createWebsocketTransport({ limits, logger: options.logger, ca: options.ca }), drivers)
 }
 
 /** Manager and worker in one process, joined by a network that nobody else can reach. */

@@ -1,4 +1,5 @@
 /** What the roots of `runtime/open.ts` take and give: the command line fills these in, and so may an application. */
+import type { CertificateFiles } from '../transport/websocket.ts'
 import type { Logger } from './logger.ts'
 
 /** Where a manager keeps its data: `memory` forgets it all when the process ends. */
@@ -20,6 +21,8 @@ export interface ManagerOptions {
   readonly newTerm?: boolean
   /** Origins of pages that may connect from a browser, such as `https://app.example`. Default: none but its own address. */
   readonly allowOrigins?: readonly string[]
+  /** Listen with TLS by this certificate; a renewed one is taken within a minute. Default: without TLS. */
+  readonly tls?: CertificateFiles
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
   /**
@@ -53,6 +56,8 @@ export interface WorkerOptions {
   readonly allowMounts: readonly string[]
   /** What the manager lets in by. */
   readonly token: string
+  /** Authorities to trust with `wss://`, in PEM, beside those that come with Node. */
+  readonly ca?: string
   /**
    * Gives opening up: once what is under way has been let go of, it rejects with the signal's reason, and nothing is left
    * open. Once it is open the signal means nothing any more; `close` ends it.

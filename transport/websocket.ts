@@ -9,6 +9,8 @@ import type { TransportClock, TransportLogger, WebsocketContext } from './websoc
 import { dialWebsocket } from './websocket/dial.ts'
 import { listenWebsocket } from './websocket/listener.ts'
 
+export type { CertificateFiles } from './websocket/certificate.ts'
+
 export interface WebsocketTransportOptions {
   readonly limits: TransportLimits
   /** Told of connections that were closed for what the other end did. Default: nobody is. */

@@ -13,6 +13,7 @@ export interface AddressFlags {
   readonly addr?: string
   readonly token?: string
   readonly dataDir?: string
+  readonly ca?: string
 }
 
 export interface Target {
@@ -22,6 +23,8 @@ export interface Target {
   readonly token: string
   /** What to say when the manager refuses the token. */
   readonly tokenHint: string
+  /** Authorities to trust beside those that come with Node, in PEM. */
+  readonly ca?: string
 }
 
 /** `host`, `host:port`, `ws://…` or `wss://…` as a URL. Throws UsageError. */
@@ -46,17 +49,17 @@ export function isLoopback(host: string): boolean {
   return bare === 'localhost' || bare === '::1' || /^127(\.\d{1,3}){3}$/.test(bare)
 }
 
-/** `host:port` for listening. Throws UsageError for a wrong one, and for one beyond this machine without `insecure`. */
-export function parseListen(text: string, insecure: boolean): string {
+/** `host:port` for listening. Throws UsageError for a wrong one, and for one beyond this machine unless that `isSafe`. */
+export function parseListen(text: string, isSafe: boolean): string {
   const match = /^(\[[0-9a-fA-F:.%]+\]|[^:[\]\s]+):(\d{1,5})$/.exec(text)
   const [, host, port] = match ?? []
   if (host === undefined || Number(port) > 65_535) {
     throw new UsageError(`"${text}" is nothing to listen on; write host:port, for example ${defaultAddress}.`)
   }
-  if (!insecure && !isLoopback(host)) {
+  if (!isSafe && !isLoopback(host)) {
     throw new UsageError(
-      `${host} can be reached from other machines, and what passes would not be encrypted; put a TLS proxy before ` +
-        `${defaultAddress}, or add --insecure if you trust the network.`,
+      `${host} can be reached from other machines, and what passes would not be encrypted; give a certificate with ` +
+        '--tls-cert and --tls-key, or add --insecure if you trust the network.',
     )
   }
   return text
@@ -76,21 +79,44 @@ export function findTarget(
   name: 'token' | 'view-token' = 'token',
 ): Target {
   const url = parseAddress(flags.addr ?? (env.TROUPE_ADDR || defaultAddress))
+  const ca = caOf(flags, env, cwd)
+  const trust = ca === undefined ? {} : { ca }
   // The environment holds the token for everything; who asks for the other does not mean that one.
   const given = flags.token ?? (name === 'token' ? env.TROUPE_TOKEN || undefined : undefined)
-  if (given !== undefined) return { url, token: given, tokenHint: 'Check --token or TROUPE_TOKEN.' }
+  if (given !== undefined) return { url, ...trust, token: given, tokenHint: 'Check --token or TROUPE_TOKEN.' }
   const file = join(dataDirOf(flags, env, cwd), name)
   const isAsked = flags.dataDir !== undefined || !!env.TROUPE_DATA_DIR
   // The token in the default place belongs to this machine's manager; another machine has no business with it.
   if (!isAsked && !isLoopback(new URL(url).hostname)) {
-    return { url, token: '', tokenHint: `Give that manager's token with --token, TROUPE_TOKEN or --data-dir.` }
+    return {
+      url,
+      ...trust,
+      token: '',
+      tokenHint: `Give that manager's token with --token, TROUPE_TOKEN or --data-dir.`,
+    }
   }
   const token = readToken(file)
   const hint =
     token === undefined
       ? `There is no token in ${file}: give --data-dir, --token or TROUPE_TOKEN.`
       : `The token in ${file} is another manager's: give --data-dir, --token or TROUPE_TOKEN.`
-  return { url, token: token ?? '', tokenHint: hint }
+  return { url, ...trust, token: token ?? '', tokenHint: hint }
+}
+
+/** The authorities in the file that `--ca` or TROUPE_CA names. Throws UsageError if it holds none. */
+function caOf(flags: AddressFlags, env: Environment, cwd: string): string | undefined {
+  const named = flags.ca ?? (env.TROUPE_CA || undefined)
+  if (named === undefined) return undefined
+  const source = flags.ca === undefined ? 'TROUPE_CA' : '--ca'
+  let text: string
+  try {
+    text = readFileSync(resolve(cwd, named), 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error)
+    throw new UsageError(`${source} names ${named}, which cannot be read (${code}).`)
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return text
+  throw new UsageError(`${source} names ${named}, which holds no certificate; give a PEM file.`)
 }
 
 /** What a token file holds, or undefined if there is none. Throws Failure if it may not be read. */

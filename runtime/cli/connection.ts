@@ -12,6 +12,7 @@ export function withConnection(command: Command): Command {
   return command
     .option('--addr <address>', `the manager's address (env TROUPE_ADDR, default ${defaultAddress})`)
     .option('--token <token>', `the manager's token (env TROUPE_TOKEN, default: the one in <data-dir>/token)`)
+    .option('--ca <file>', 'authorities to trust with wss://, PEM, beside the usual ones (env TROUPE_CA)')
     .option('--data-dir <folder>', `where to look for the token (env TROUPE_DATA_DIR, default ${defaultDataDir})`)
 }
 
@@ -21,8 +22,8 @@ export function connect(cli: Cli, flags: AddressFlags): Promise<Client> {
 }
 
 /** Likewise, where it is known already with whom and by which token. */
-export async function connectTo({ io }: Cli, { url, token, tokenHint }: Target): Promise<Client> {
-  const [{ connectClient }, transport] = await Promise.all([import('../client/client.ts'), io.loadTransport()])
+export async function connectTo({ io }: Cli, { url, token, tokenHint, ca }: Target): Promise<Client> {
+  const [{ connectClient }, transport] = await Promise.all([import('../client/client.ts'), io.loadTransport(ca)])
   try {
     const { clock, random } = io
     return await connectClient({ transport, url, token, clock, random, logger: silentLogger })
@@ -59,9 +60,13 @@ function explained(error: unknown, url: string, tokenHint: string): unknown {
   if (error.code === 'Unauthorized')
     return new TroupeError('Unauthorized', `${error.message} ${tokenHint}`, { cause: error })
   if (error.code !== 'Unavailable') return error
+  if (isTransportError(error.cause) && error.cause.code === 'certificate') return error
   // The transport's own advice, behind its first sentence, is for those who know no manager.
   const [why = error.message] = error.message.split(/(?<=\.) /)
   const named = why.includes(new URL(url).host) ? why : `${url}: ${why}`
   const next = 'Start a manager with "troupe up", or say where one is with --addr or TROUPE_ADDR.'
   return new TroupeError('Unavailable', `${named} ${next}`, { cause: error })
 }
+
+const isTransportError = (error: unknown): error is { readonly code: string } =>
+  error instanceof Error && error.name === 'TransportError'

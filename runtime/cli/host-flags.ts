@@ -20,6 +20,8 @@ export interface ManagerFlags extends StoreFlags {
   readonly listen: string
   readonly scheduler: string
   readonly insecure?: boolean
+  readonly tlsCert?: string
+  readonly tlsKey?: string
   readonly newTerm?: boolean
   readonly allowOrigin?: readonly string[]
 }
@@ -57,6 +59,8 @@ export const withManagerFlags = (command: Command): Command =>
         'pages that may connect from a browser, such as https://app.example; may be repeated',
       ).argParser((text: string, before?: string[]) => collect(parsing(parseOrigin)(text), before)),
     )
+    .option('--tls-cert <file>', 'listen with TLS: the certificate, PEM; a renewed one is taken within a minute')
+    .option('--tls-key <file>', 'its private key, PEM')
     .option('--insecure', 'allow --listen beyond this machine without TLS')
     .addOption(new Option('--scheduler <name>', 'how a node is picked').choices(['round-robin']).default('round-robin'))
 

@@ -18,7 +18,7 @@ export interface Io {
   readonly random: Random
   /** Calls back at each such signal, instead of what it would do otherwise. Returns what undoes it. */
   onSignal(name: SignalName, handler: () => void): () => void
-  /** Loaded when first needed: `--help` waits for no library. */
-  loadTransport(): Promise<Pick<Transport, 'connect'>>
+  /** Loaded when first needed: `--help` waits for no library. `ca`: authorities to trust, in PEM. */
+  loadTransport(ca?: string): Promise<Pick<Transport, 'connect'>>
   loadRoots(): Promise<Roots>
 }

@@ -31,7 +31,7 @@ const io: Io = {
     process.on(name, onSignal)
     return () => process.off(name, onSignal)
   },
-  loadTransport: async () => (await import('../connect.ts')).createClientTransport(),
+  loadTransport: async (ca) => (await import('../connect.ts')).createClientTransport({ ca }),
   loadRoots: () => import('../open.ts'),
 }
 

@@ -1,7 +1,9 @@
 /** `troupe manager` */
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { dataDirOf, parseListen } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
+import { UsageError } from './failure.ts'
 import { type ManagerFlags, withManagerFlags, withStoreFlags } from './host-flags.ts'
 import { loggerFor, serve } from './serve.ts'
 
@@ -24,9 +26,11 @@ export function buildManager(cli: Cli): Command {
 /** ManagerOptions without the logger. Throws UsageError. */
 export function managerOptionsOf({ io }: Cli, flags: ManagerFlags) {
   const insecure = flags.insecure === true
+  const tls = tlsOf(flags, io.cwd)
   const token = flags.token ?? (io.env.TROUPE_TOKEN || undefined)
   return {
-    listen: parseListen(flags.listen, insecure),
+    listen: parseListen(flags.listen, insecure || tls !== undefined),
+    ...(tls === undefined ? {} : { tls }),
     dataDir: dataDirOf(flags, io.env, io.cwd),
     storage: flags.storage,
     scheduler: flags.scheduler,
@@ -35,4 +39,11 @@ export function managerOptionsOf({ io }: Cli, flags: ManagerFlags) {
     ...(flags.newTerm === true ? { newTerm: true } : {}),
     ...(flags.allowOrigin === undefined ? {} : { allowOrigins: flags.allowOrigin }),
   }
+}
+
+function tlsOf({ tlsCert, tlsKey }: ManagerFlags, cwd: string): { certFile: string; keyFile: string } | undefined {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined
+  if (tlsKey === undefined) throw new UsageError('--tls-cert needs --tls-key, the file with its private key.')
+  if (tlsCert === undefined) throw new UsageError('--tls-key needs --tls-cert, the file with its certificate.')
+  return { certFile: resolve(cwd, tlsCert), keyFile: resolve(cwd, tlsKey) }
 }

@@ -8,15 +8,17 @@ import { loggerFor, serve } from './serve.ts'
 
 interface WorkerFlags extends StoreFlags, OfferFlags {
   readonly manager?: string
+  readonly ca?: string
 }
 
 export function buildWorker(cli: Cli): Command {
   const command = newCommand('worker', 'Starts a worker: it dials a manager and runs attempts. It opens no port.')
     .option('--manager <address>', `the manager's address, ws:// or wss:// (env TROUPE_ADDR)`)
+    .option('--ca <file>', 'authorities to trust with wss://, PEM, beside the usual ones (env TROUPE_CA)')
     .option('--token <token>', `the manager's token (env TROUPE_TOKEN, default: the one in <data-dir>/token)`)
   return withStoreFlags(withOfferFlags(command)).action(async (flags: WorkerFlags) => {
     const { io, output } = cli
-    const { url, token, tokenHint } = findTarget(
+    const { url, token, tokenHint, ca } = findTarget(
       { ...flags, ...(flags.manager ? { addr: flags.manager } : {}) },
       io.env,
       io.cwd,
@@ -28,6 +30,7 @@ export function buildWorker(cli: Cli): Command {
       storage: flags.storage,
       ...offerOf(flags),
       token,
+      ...(ca === undefined ? {} : { ca }),
       logger: loggerFor(cli, flags),
     }
     await serve(

@@ -118,7 +118,7 @@ describe('what is asked of the roots', () => {
   })
 
   test.each([
-    [['manager', '--listen', '0.0.0.0:4747'], /TLS proxy.*--insecure/],
+    [['manager', '--listen', '0.0.0.0:4747'], /--tls-cert and --tls-key.*--insecure/],
     [['manager', '--listen', '4747'], /write host:port/],
     [['manager', '--allow-origin', '*'], /is no origin; write scheme/],
     [['manager', '--storage', 'sqlite'], /Allowed choices are rocksdb, memory/],

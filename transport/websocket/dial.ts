@@ -104,7 +104,7 @@ function dialError(error: Error & { code?: string }, url: string, protocols: rea
     return new TransportError('unreachable', `Nothing listens at ${url}. Start it, or check the address.`, options)
   }
   if (isAboutCertificate(error)) {
-    const why = `The certificate of ${url} is not trusted (${error.message}).`
+    const why = `The certificate of ${url} is not trusted (${error.code}: ${error.message}).`
     const next = 'Dial the name that it is made out to, and give the authority that signed it with --ca or TROUPE_CA.'
     return new TransportError('certificate', `${why} ${next}`, options)
   }
@@ -116,7 +116,7 @@ function dialError(error: Error & { code?: string }, url: string, protocols: rea
     )
   }
   if (url.startsWith('ws:') && error.code === 'ECONNRESET') {
-    const why = `${url} closed the connection at once. Check the address; if it speaks TLS, dial it with wss://.`
+    const why = `${url} closed the connection at once; if it speaks TLS, dial it with wss://. ${checkAddress}`
     return new TransportError('unreachable', why, options)
   }
   const why = error.code ?? error.message
