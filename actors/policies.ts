@@ -2,6 +2,7 @@
  * What a specification means once its defaults are filled in, and what is wrong with one that its schema lets pass because
  * it takes more than one field to see.
  */
+import { isOwnVariable } from './environment.ts'
 import { faultOfHealth } from './health.ts'
 import { modelLimits, type TaskSpec } from './model.ts'
 import { type ResolvedRestart, resolveRestart } from './restart.ts'
@@ -70,6 +71,8 @@ function checkText(spec: TaskSpec): string | undefined {
   const named = env.find(([name]) => name.includes('='))
   if (named)
     return `The name of an environment variable has no =, and ${named[0]} has one: write the value apart from it.`
+  const own = env.find(([name]) => isOwnVariable(name))
+  if (own) return `The variable ${own[0]} is Troupe's own, which each attempt is given: use another name.`
   const texts = {
     command: spec.command ?? [],
     entrypoint: spec.entrypoint ?? [],

@@ -1,5 +1,5 @@
 /** Who plays in one test of the driver conformance suite: its drivers, what they told, and the clearing away after it. */
-import type { AttemptKey } from '../../actors/model.ts'
+import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
 import type { Driver, DriverEvent } from '../drivers/driver.ts'
 import type { AttemptWorld, SpecKind } from './driver.ts'
 
@@ -21,7 +21,7 @@ export interface Cast {
   open(nodeId?: string): Promise<WatchedDriver>
   /** A key that nobody has used. */
   key(): AttemptKey
-  start(driver: Driver, key: AttemptKey, kind: SpecKind, signal?: AbortSignal): Promise<void>
+  start(driver: Driver, key: AttemptKey, spec: SpecKind | TaskSpec, signal?: AbortSignal): Promise<void>
   /** All output that `logs` yields, as text. */
   output(
     driver: Driver,
@@ -46,8 +46,8 @@ export async function withCast(world: AttemptWorld, body: (cast: Cast) => Promis
   const cast: Cast = {
     open,
     key: () => ({ taskId: `t-${randomLetters()}`, attempt: 1 }),
-    start: (driver, key, kind, signal = new AbortController().signal) =>
-      driver.start(key, world.spec(kind, key), signal),
+    start: (driver, key, spec, signal = new AbortController().signal) =>
+      driver.start(key, typeof spec === 'string' ? world.spec(spec, key) : spec, signal),
     output,
     printed: async (driver, key, stdout) => {
       let last = ''

@@ -333,9 +333,9 @@ function commands(define: Define, { expect }: ConformanceTools, world: AttemptWo
   const begun = async (cast: Cast) => {
     const { driver } = await cast.open()
     const key = cast.key()
-    await cast.start(driver, key, 'sleep-long')
+    const spec = { ...world.spec('sleep-long', key), env: { COLOUR: 'a=b  c', TROUPE_ATTEMPT: '7' } }
+    await cast.start(driver, key, spec)
     await cast.printed(driver, key, 'ready\n')
-    const spec = world.spec('sleep-long', key)
     const signal = new AbortController().signal
     const exec = async (script: string, timeoutMs = 20_000) =>
       driver.exec?.(key, { command: ['sh', '-c', script], spec, timeoutMs, signal })
@@ -351,10 +351,7 @@ function commands(define: Define, { expect }: ConformanceTools, world: AttemptWo
     const { driver, key, exec, runs } = await begun(cast)
     if (!runs) return
     expect(await exec('echo fine; echo well >&2; exit 3')).toMatchObject({ exitCode: 3 })
-    expect(await exec('echo "$TROUPE_TASK_ID $TROUPE_ATTEMPT"')).toEqual({
-      exitCode: 0,
-      output: `${key.taskId} ${key.attempt}`,
-    })
+    expect(await exec('echo "$COLOUR|$TROUPE_ATTEMPT"')).toEqual({ exitCode: 0, output: 'a=b c|7' })
     expect((await exec('yes | head -c 100000'))?.output.length).toBeLessThanOrEqual(512)
     expect(await driver.list()).toEqual([key])
   })

@@ -106,7 +106,8 @@ export interface Driver {
    */
   watch(scope: DriverScope, listener: (event: DriverEvent) => void): Promise<void>
   /**
-   * Starts the attempt, or adopts the one that exists under its identity. Resolves when the outcome was told through
+   * Starts the attempt, or adopts the one that exists under its identity. All variables that it is to have stand in the
+   * spec's `env`, Troupe's own among them. Resolves when the outcome was told through
    * `watch` (`Started`, `Exited`, `StartFailed`); rejects only on a defect of the driver's own.
    * An abort before the point of no return gives `StartFailed` with code `start-failed`, retryable.
    */

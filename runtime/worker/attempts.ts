@@ -3,6 +3,7 @@
  * of an attempt comes as events, and goes into its mailbox.
  */
 import type { AttemptContext, AttemptEvents } from '../../actors/attempt.ts'
+import { type AttemptPlace, withEnvironment } from '../../actors/environment.ts'
 import { type AttemptKey, attemptName, type TaskSpec } from '../../actors/model.ts'
 import { pathOf } from '../../actors/step.ts'
 import type { Clock } from '../clock.ts'
@@ -35,6 +36,8 @@ export interface AttemptsOptions {
   readonly drivers: Drivers
   readonly removals: Removals
   readonly retries: Retries
+  /** Where they run, once the cluster is known. */
+  readonly place: () => AttemptPlace
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -207,8 +210,13 @@ export class Attempts {
     return undefined
   }
 
-  /** What it was to be started from; undefined if the store cannot tell. */
+  /** What it was to be started from, with every variable that it is to have; undefined if the store cannot tell. */
   async specOf(key: AttemptKey): Promise<TaskSpec | undefined> {
+    const spec = await this.#storedSpec(key)
+    return spec && withEnvironment(spec, key, this.#options.place())
+  }
+
+  async #storedSpec(key: AttemptKey): Promise<TaskSpec | undefined> {
     const known = this.#specs.get(attemptName(key))
     if (known !== undefined) return known
     try {

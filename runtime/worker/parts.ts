@@ -1,5 +1,6 @@
 /** The parts of a worker, put together: who carries out which effect, and what follows from each step of an attempt. */
 import { statusOf } from '../../actors/attempt.ts'
+import type { AttemptPlace } from '../../actors/environment.ts'
 import { closeCodes } from '../../actors/protocol/errors.ts'
 import { ActorHost, type Stepped } from '../host/actor.ts'
 import { noBoundary } from '../host/boundary.ts'
@@ -81,7 +82,8 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     onChange: events.onDriversChange,
   })
   const removals = new Removals({ drivers, retries, logger })
-  const attempts = new Attempts({ host, storage, drivers, removals, retries, clock, logger })
+  const place = () => placeOf(stored, options)
+  const attempts = new Attempts({ host, storage, drivers, removals, retries, place, clock, logger })
   const checkups = new Checkups({ attempts, drivers, prober: options.prober, clock, logger })
   const { unreadable } = stored
   const recovery: Recovery = new Recovery({
@@ -124,15 +126,19 @@ export function createParts(options: WorkerHostOptions, stored: StoredWorker, ev
     ...events,
   })
   const parts: Parts = {
-    inspection,
     ...{ identity: stored.identity, journal, host, alarms, drivers, removals, attempts, recovery, desired, statuses },
-    ...{ heartbeat, stopAfter, logs, samplings, usage, session, checkups },
+    ...{ heartbeat, stopAfter, logs, samplings, usage, session, checkups, inspection },
   }
   host.run((turn) => {
     host.create(turn, workerAddress, 'worker', undefined)
     host.create(turn, sessionAddress, 'session', undefined)
   })
   return parts
+}
+
+function placeOf({ identity }: StoredWorker, { registration }: WorkerHostOptions): AttemptPlace {
+  const { clusterId = '', nodeId } = identity
+  return { clusterId, nodeId, nodeName: registration.name }
 }
 
 /** The journal and the host of the actors; the parts that carry out effects are made after them. */

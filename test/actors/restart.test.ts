@@ -192,6 +192,10 @@ describe('checkSpec', () => {
       { ...docker, env: { 'A=B': 'c' } },
       'The name of an environment variable has no =, and A=B has one: write the value apart from it.',
     ],
+    [
+      { ...docker, env: { TROUPE_NODE: 'b' } },
+      "The variable TROUPE_NODE is Troupe's own, which each attempt is given: use another name.",
+    ],
     [{ ...docker, env: { A: 'b\0' } }, 'The env holds a NUL character, which no program can be given: remove it.'],
     [{ ...process, command: ['a\0'] }, 'The command holds a NUL character, which no program can be given: remove it.'],
     [

@@ -14,7 +14,7 @@ let count = 0
 function run(script: string, more: Partial<TaskSpec> = {}, timeoutMs = 10_000, signal = new AbortController().signal) {
   count += 1
   const spec = { workdir: dir, ...more, command: ['sh', '-c', script] }
-  const fork = { taskId: `e-${count}`, attempt: 1, ref: `exec-test/n1/e-${count}.1`, spec }
+  const fork = { ref: `exec-test/n1/e-${count}.1`, spec }
   return execBeside(fork, { timeoutMs, signal }, systemClock)
 }
 
@@ -48,7 +48,7 @@ describe('a command', () => {
   })
 
   test('that cannot be run says why', async () => {
-    const fork = { taskId: 'e', attempt: 1, ref: 'exec-test/n1/e.1' }
+    const fork = { ref: 'exec-test/n1/e.1' }
     const more = { timeoutMs: 1_000, signal: new AbortController().signal }
     const missing = await execBeside({ ...fork, spec: { command: ['no-such-thing'] } }, more, systemClock)
     expect(missing).toMatchObject({

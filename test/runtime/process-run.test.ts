@@ -30,15 +30,13 @@ async function print(script: string, rest: Partial<TaskSpec> = {}): Promise<stri
 
 describe('a task is given', () => {
   test('its own variables and a small safe base, and nothing else of its worker', async () => {
-    const lines = (await print('env', { env: { GREETING: 'hello', TROUPE_TASK_ID: 'forged' } })).split('\n')
+    const lines = (await print('env', { env: { GREETING: 'hello', TROUPE_REF: 'forged' } })).split('\n')
     const names = lines.map((line) => line.split('=')[0])
     expect(lines).toContain('GREETING=hello')
-    expect(lines).toContain(`TROUPE_TASK_ID=t-${count}`)
-    expect(lines).toContain('TROUPE_ATTEMPT=2')
     expect(lines).toContain(`TROUPE_REF=c1/${scope.nodeId}/t-${count}.2`)
     expect(names).toContain('PATH')
     const base = 'PATH HOME USER LOGNAME SHELL LANG LC_ALL LC_CTYPE TZ TMPDIR PWD OLDPWD SHLVL _'.split(' ')
-    const own = ['GREETING', 'TROUPE_TASK_ID', 'TROUPE_ATTEMPT', 'TROUPE_REF']
+    const own = ['GREETING', 'TROUPE_REF']
     expect(names.filter((name) => !base.includes(name ?? '') && !own.includes(name ?? ''))).toEqual([])
   })
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Driver } from '../../runtime/drivers/driver.ts'
 import { encodeRecord } from '../../runtime/host/record.ts'
 import { FakeManager, key, Stage, settle, spec, until } from './worker-fixture.ts'
+import { worldDriver } from './worker-world.ts'
 
 const a = key('task-a')
 
@@ -33,6 +35,40 @@ describe('the first registration', () => {
     const stage = await Stage.open()
     await stage.storage.batch([{ type: 'put', key: 'meta/format', value: encodeRecord(99) }], { sync: true, epoch: 0 })
     await expect(stage.begin().started).rejects.toThrow(/format 99, from a newer Troupe.*run the newer version/)
+  })
+})
+
+describe('the variables of an attempt', () => {
+  test("are the user's and Troupe's own, which nobody sets, for its start and for commands beside it", async () => {
+    const stage = await Stage.open()
+    const given: (Readonly<Record<string, string>> | undefined)[] = []
+    const inner = worldDriver(stage.world)
+    const driver: Driver = {
+      ...inner,
+      supports: { ...inner.supports, exec: true },
+      start(key, spec, signal) {
+        given.push(spec.env)
+        return inner.start(key, spec, signal)
+      },
+      async exec(_key, { spec }) {
+        given.push(spec.env)
+        return { exitCode: 0, output: '' }
+      },
+    }
+    const life = stage.begin({ drivers: new Map([['process', driver]]) })
+    await stage.connected(life)
+    // As stored by a version that did not refuse the name yet.
+    const env = { COLOUR: 'red', TROUPE_TASK_ID: 'forged', TROUPE_ADDR: 'ws://elsewhere' }
+    const health = { kind: 'command' as const, command: ['true'] }
+    stage.manager.want({ ...a, attempt: 2 }, { spec: { ...spec, env, health } })
+    await until('it was started and checked', () => given.length >= 2, stage.clock)
+    const all = {
+      ...{ COLOUR: 'red', TROUPE_ADDR: 'ws://elsewhere' },
+      ...{ TROUPE_TASK_ID: 'task-a', TROUPE_ATTEMPT: '2', TROUPE_CLUSTER_ID: 'cluster-a' },
+      ...{ TROUPE_NODE_ID: life.worker.nodeId, TROUPE_NODE: 'w1' },
+    }
+    expect(given.slice(0, 2)).toEqual([all, all])
+    await life.worker.stop()
   })
 })
 

@@ -38,7 +38,7 @@ export async function containerOptions(
     name: containerName(scope, key),
     Image: image as string,
     Labels: { ...spec.labels, ...labelsOf(scope, key) },
-    Env: Object.entries({ ...spec.env, ...ownEnvironment(scope, key) }).map(([name, value]) => `${name}=${value}`),
+    Env: Object.entries(spec.env ?? {}).map(([name, value]) => `${name}=${value}`),
     // Without a TTY the two streams of output are told apart; with stdin closed nothing waits for a person.
     Tty: false,
     OpenStdin: false,
@@ -66,14 +66,6 @@ export async function containerOptions(
 
 const logFileBytes = ({ outputBytesMax }: ContainerPolicy): number =>
   Math.ceil((outputBytesMax * jsonBytesPerTextByte) / (logFiles - 1))
-
-/** What a task may know of itself. */
-const ownEnvironment = (scope: DriverScope, key: AttemptKey): Record<string, string> => ({
-  TROUPE_CLUSTER_ID: scope.clusterId,
-  TROUPE_NODE_ID: scope.nodeId,
-  TROUPE_TASK_ID: key.taskId,
-  TROUPE_ATTEMPT: String(key.attempt),
-})
 
 /** Refuses here what the engine would refuse late, unclearly or not at all. */
 function refuse(spec: TaskSpec): void {

@@ -191,7 +191,7 @@ class ProcessDriver implements Driver {
     if (this.#told.get(name) !== 'running') throw new Error(`${name} does not run`)
     const { env, user, workdir = this.#defaultWorkdir } = request.spec
     const spec = { command: [...request.command], workdir, ...(env ? { env } : {}), ...(user ? { user } : {}) }
-    return execBeside({ ...key, ref: `${clusterId}/${nodeId}/${name}`, spec }, request, this.#clock)
+    return execBeside({ ref: `${clusterId}/${nodeId}/${name}`, spec }, request, this.#clock)
   }
 
   async stats(key: AttemptKey): Promise<AttemptStats | undefined> {

@@ -10,8 +10,6 @@ import { checkWorkdir, refusalOf, StartRefused } from './refusal.ts'
 import { type AccountFiles, findUser, systemAccounts, type TaskUser } from './user.ts'
 
 export interface ForkRequest {
-  readonly taskId: string
-  readonly attempt: number
   /** What `TROUPE_REF` shall be. */
   readonly ref: string
   readonly spec: ProcessSpec
@@ -82,8 +80,6 @@ function taskEnv(request: ForkRequest, user: TaskUser | undefined): Record<strin
     ...inheritedEnv(process.env),
     ...user?.env,
     ...own,
-    TROUPE_TASK_ID: request.taskId,
-    TROUPE_ATTEMPT: String(request.attempt),
     [refVariable]: request.ref,
   }
 }

@@ -27,6 +27,7 @@ export type SpawnerRequest =
       readonly verb: 'start'
       readonly scope: DriverScope
       readonly name: string
+      /** These two only for a spawner of an older version, which makes variables of them; now they are in `env`. */
       readonly taskId: string
       readonly attempt: number
       readonly spec: ProcessSpec
