@@ -11,11 +11,12 @@ import { asks } from './bench/asks.ts'
 import type { Row } from './bench/bench.ts'
 import { buildVariable } from './bench/built.ts'
 import { inspection } from './bench/inspection.ts'
+import { lives } from './bench/lives.ts'
 import { stalled } from './bench/stalled.ts'
 import { subscribers } from './bench/subscribers.ts'
 import { tableOf } from './bench/table.ts'
 
-const benches = [subscribers, stalled, asks, inspection]
+const benches = [subscribers, stalled, asks, inspection, lives]
 
 const { values } = parseArgs({
   options: {
@@ -27,6 +28,8 @@ const { values } = parseArgs({
     build: { type: 'string' },
     /** Flags for the manager's Node, such as `--manager-flag=--cpu-prof`. */
     'manager-flag': { type: 'string', multiple: true, default: [] },
+    /** The same for the worker's, where it has a process of its own. */
+    'worker-flag': { type: 'string', multiple: true, default: [] },
   },
 })
 const scale = Number(values.scale)
@@ -40,7 +43,7 @@ if (unknown !== undefined || !(scale > 0 && scale <= 1)) {
   const tables: Record<string, Row[]> = {}
   for (const { name, what, run } of benches) {
     if (values.only.length > 0 && !values.only.includes(name)) continue
-    tables[name] = await run({ scale, managerFlags: values['manager-flag'] })
+    tables[name] = await run({ scale, managerFlags: values['manager-flag'], workerFlags: values['worker-flag'] })
     if (!values.json) console.log(`\n${name}: ${what}\n\n${tableOf(tables[name])}`)
   }
   const machine = `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores, Node ${process.versions.node}`

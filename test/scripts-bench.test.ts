@@ -16,8 +16,8 @@ test('each bench comes out with its table, and nobody missed an end', async () =
   const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--scale', '0.01', '--json']
   const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 200_000 })
   const { tables } = JSON.parse(stdout) as Tables
-  expect(Object.keys(tables)).toEqual(['subscribers', 'stalled', 'asks', 'inspection'])
-  const { subscribers, stalled, asks, inspection } = tables
+  expect(Object.keys(tables)).toEqual(['subscribers', 'stalled', 'asks', 'inspection', 'lives'])
+  const { subscribers, stalled, asks, inspection, lives } = tables
   expect(subscribers).toHaveLength(1)
   expect(subscribers?.[0]).toMatchObject({ subscribers: 101, 'ends missed': 0 })
   expect(subscribers?.[0]?.heard).toBeGreaterThan(0)
@@ -32,10 +32,16 @@ test('each bench comes out with its table, and nobody missed an end', async () =
   for (const row of asks ?? []) expect(row['answers/s']).toBeGreaterThan(0)
   expect(inspection?.map((row) => row.watched)).toEqual(['nobody', 'the cluster', 'each task'])
   expect(inspection?.at(-1)?.['steps told']).toBeGreaterThan(0)
+  expect(lives?.map((row) => row['in flight'])).toEqual([1, 50, 1_000])
+  // Of each of them the bench itself demands its whole path in the log.
+  for (const row of lives ?? []) expect(row['whole in log']).toBeGreaterThan(0)
 }, 240_000)
 
 test('an unknown bench is refused, and those that there are are named', async () => {
   const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--only', 'nothing']
   const failure = await run(process.execPath, args, { cwd: root, timeout: 200_000 }).catch((error: unknown) => error)
-  expect(failure).toMatchObject({ code: 2, stderr: expect.stringContaining('subscribers, stalled, asks, inspection') })
+  expect(failure).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('subscribers, stalled, asks, inspection, lives'),
+  })
 })

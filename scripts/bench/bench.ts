@@ -7,6 +7,8 @@ export interface Size {
   readonly scale: number
   /** Flags for the manager's Node, `--cpu-prof` for instance. */
   readonly managerFlags: readonly string[]
+  /** The same for the worker's. */
+  readonly workerFlags: readonly string[]
 }
 
 export interface Bench {

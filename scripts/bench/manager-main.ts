@@ -1,6 +1,7 @@
 /** The manager that is measured: as `troupe manager` makes it, on RocksDB, with a note of when each commit was durable. */
 import { join } from 'node:path'
 import { built } from './built.ts'
+import { countSynced } from './synced.ts'
 import { answer, sharedNowMs } from './verbs.ts'
 
 const { openTroupe } = await built<typeof import('../../runtime/index.ts')>('runtime/index.js')
@@ -10,8 +11,12 @@ const { silentLogger } = await built<typeof import('../../runtime/logger.ts')>('
 
 const commits: [revision: number, atMs: number][] = []
 
-async function openNoting(dir: string) {
+let synced = () => 0
+
+async function openNoting(dir: string, notes: boolean) {
   const storage = await openStorage('rocksdb', dir, silentLogger)
+  synced = countSynced(storage)
+  if (!notes) return storage
   const { batch } = storage
   storage.batch = async (ops, options) => {
     await batch.call(storage, ops, options)
@@ -22,13 +27,15 @@ async function openNoting(dir: string) {
 }
 
 answer({
-  async open({ dir, token }: { dir: string; token: string }) {
-    const storage = () => openNoting(join(dir, 'manager'))
+  /** `notes`: whether commits are noted. */
+  async open({ dir, token, notes = true }: { dir: string; token: string; notes?: boolean }) {
+    const storage = () => openNoting(join(dir, 'manager'), notes)
     const troupe = await openTroupe({ dataDir: dir, storage, drivers: [], listen: '127.0.0.1:0', token })
     return troupe.address
   },
   /** When each revision was durable. */
   commits: () => commits,
+  synced: () => synced(),
   /** Bytes of the heap that are in use, after a collection. */
   heap() {
     global.gc?.()
