@@ -15,6 +15,8 @@ export const modelLimits = {
   specBytesMax: 512 * 1_024,
   cpusMax: 4_096,
   memoryBytesMax: 2 ** 50,
+  /** Names of nodes on the same machine that a node's view holds. */
+  sharersNamedMax: 8,
   /** The longest time limit, grace or delay, in milliseconds: about 24.8 days, what one timer can hold. */
   durationMsMax: 2 ** 31 - 1,
 } as const

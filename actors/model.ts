@@ -5,7 +5,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { Health } from './health.ts'
-import { Labels, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
+import { Labels, modelLimits, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
 import type { TaskSpec } from './spec.ts'
 import { NodeUsage } from './usage.ts'
 
@@ -232,6 +232,15 @@ export type TaskEvent = Static<typeof TaskEvent>
 export const DriverState = Type.Union([Type.Literal('complete'), Type.Literal('unavailable')])
 export type DriverState = Static<typeof DriverState>
 
+/** The machine that a worker runs on, whoever else does. */
+export const NodeMachine = Type.Object({
+  /** Made of the machine's own id, which does not follow from it: SHA-256 in hexadecimal. */
+  id: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  /** What the machine has. */
+  resources: Resources,
+})
+export type NodeMachine = Static<typeof NodeMachine>
+
 /** What a worker says of its machine when it registers. */
 export const NodeRegistration = Type.Object({
   nodeId: NodeId,
@@ -240,6 +249,8 @@ export const NodeRegistration = Type.Object({
   resources: Resources,
   labels: Labels,
   drivers: Type.Record(Type.String({ maxLength: 63 }), DriverState),
+  /** By which two workers on one machine are told; absent where it is not known, and of a worker of before. */
+  machine: Type.Optional(NodeMachine),
 })
 export type NodeRegistration = Static<typeof NodeRegistration>
 
@@ -273,6 +284,8 @@ export const NodeView = Type.Object({
   used: Type.Optional(NodeUsage),
   /** When that came, in milliseconds since 1970. */
   usedAtMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Names of other nodes, at most 8, that are on the same machine and with it offer more than that has; absent: none. */
+  sharesMachineWith: Type.Optional(Type.Array(Type.String(), { maxItems: modelLimits.sharersNamedMax })),
 })
 export type NodeView = Static<typeof NodeView>
 

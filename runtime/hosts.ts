@@ -8,6 +8,7 @@ import type { Transport, TransportLimits } from '../transport/transport.ts'
 import type { Clock } from './clock.ts'
 import type { Driver } from './drivers/driver.ts'
 import { createMachineGauge } from './gauge/machine.ts'
+import { readMachineId } from './gauge/machine-id.ts'
 import { createNodeProber } from './health/node.ts'
 import { formatVersion } from './host/keys.ts'
 import type { WorkerMetrics } from './host/metrics.ts'
@@ -103,6 +104,8 @@ export interface StartedWorker extends OpenedWorker {
 export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promise<StartedWorker> {
   const { failed, fail } = failure()
   const name = offer.name ?? nameOfMachine()
+  const whole = { cpus: cpus().length, memoryBytes: totalmem() }
+  const id = await readMachineId()
   const host = new WorkerHost({
     ...parts,
     drivers: new Map(parts.drivers),
@@ -110,8 +113,9 @@ export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promis
     gauge: createMachineGauge(dir),
     registration: {
       name,
-      resources: { cpus: offer.cpus ?? cpus().length, memoryBytes: offer.memoryBytes ?? totalmem() },
+      resources: { cpus: offer.cpus ?? whole.cpus, memoryBytes: offer.memoryBytes ?? whole.memoryBytes },
       labels: { ...offer.labels },
+      ...(id === undefined ? {} : { machine: { id, resources: whole } }),
     },
     version,
     onFailure: fail,

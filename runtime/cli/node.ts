@@ -1,13 +1,13 @@
 /** `troupe node`; what changes a node is in `node-verbs.ts`. */
 import type { Command } from 'commander'
-import type { NodeView } from '../../actors/model.ts'
+import { modelLimits, type NodeView } from '../../actors/model.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { buildDrain, buildRemove, buildUndrain } from './node-verbs.ts'
 import type { Output } from './output.ts'
 import { formatSize } from './size.ts'
-import { type Column, tableLines } from './table.ts'
+import { type Column, printable, tableLines } from './table.ts'
 
 interface NodeFlags extends AddressFlags {
   readonly json?: boolean
@@ -56,6 +56,24 @@ const columns = (output: Output): readonly Column<NodeView>[] => [
   },
 ]
 
+/** One line for each machine whose nodes offer more than it has. */
+export function sharedLines(nodes: readonly NodeView[]): string[] {
+  const told = new Set<string>()
+  const lines: string[] = []
+  for (const { name, sharesMachineWith: others = [] } of nodes) {
+    // What it shares its machine with was told of that machine, whether or not it was named itself.
+    const isTold = told.has(name) || others.some((other) => told.has(other))
+    for (const one of [name, ...others]) told.add(one)
+    if (isTold || others.length === 0) continue
+    const more = others.length === modelLimits.sharersNamedMax ? ' (and others perhaps)' : ''
+    const all = [name, ...others].sort()
+    const who = `${all.slice(0, -1).join(', ')} and ${all.at(-1)}${more}`
+    const advice = 'start one of them with --cpus and --memory, or stop it'
+    lines.push(`${who} run on one machine, whose cpus and memory are counted more than once; ${advice}`)
+  }
+  return lines.map(printable)
+}
+
 export function buildNode(cli: Cli): Command {
   const command = newCommand(
     'node',
@@ -74,6 +92,7 @@ export function buildNode(cli: Cli): Command {
     const saysUse = nodes.some(({ used }) => used !== undefined)
     const shown = columns(output).filter(({ title }) => saysUse || !usedTitles.has(title))
     for (const line of tableLines(shown, nodes, output.columns)) output.line(line)
+    for (const line of sharedLines(nodes)) output.note(`troupe: ${line}`)
     if (nodes.length === 0) output.note('troupe: no node has registered; start one with "troupe worker --manager …"')
   })
 }

@@ -206,7 +206,8 @@ export class ManagerHost {
       nodeChanges.changed(turn, nodeIdOf(node.address), registrationOf(node).name)
       actors.nodeRemoved(turn, node)
     }
-    const nodes: Nodes = new Nodes({ host, book, placement, liveness, usages: passages.usages, onRemoved })
+    const onChanged = onReserved
+    const nodes: Nodes = new Nodes({ ...passages, host, book, placement, liveness, logger, onChanged, onRemoved })
     const setAside = new Set<string>()
     const shared = {
       ...{ setAside, host, journal, book, desired, nodes, placement, liveness, streams, nodeChanges },

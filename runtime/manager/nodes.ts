@@ -6,8 +6,10 @@ import { type NodeContext, nodeStanding } from '../../actors/node.ts'
 import type { ActorHost, HostedActor, Stepped } from '../host/actor.ts'
 import { keys, prefixes } from '../host/keys.ts'
 import type { Turn } from '../host/turn.ts'
+import type { Logger } from '../logger.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
+import { Machines } from './machines.ts'
 import type { Placement } from './placement.ts'
 import type { Usages } from './usages.ts'
 
@@ -17,15 +19,20 @@ export interface NodesOptions {
   readonly placement: Placement
   readonly liveness: Liveness
   readonly usages: Usages
+  readonly logger: Logger
+  /** What is shown of it has changed in this turn, by what another one did. */
+  readonly onChanged: (turn: Turn, nodeId: string) => void
   /** It was forgotten, in this turn. */
   readonly onRemoved: (turn: Turn, node: HostedActor) => void
 }
 
 export class Nodes {
   readonly #options: NodesOptions
+  readonly #machines: Machines
 
   constructor(options: NodesOptions) {
     this.#options = options
+    this.#machines = new Machines(options.logger)
   }
 
   get(nodeId: string): HostedActor | undefined {
@@ -46,6 +53,7 @@ export class Nodes {
     if (!host.actors.has(address)) host.create(turn, address, 'node', { registration })
     turn.tell(address, { type: 'Registered', registration } as { type: string })
     liveness.renew(registration.nodeId)
+    turn.finally(() => this.#machines.warn(registration.nodeId))
     for (const taskId of book.openOn(registration.nodeId).keys()) turn.tell(keys.task(taskId), { type: 'NodeReturned' })
   }
 
@@ -74,7 +82,7 @@ export class Nodes {
   /** One step of a node: what it means for placement and for its tasks. */
   onStep({ actor, before }: Stepped, turn: Turn): void {
     const { registration } = actor.snapshot.context as NodeContext
-    const { state } = this.load(actor)
+    const { state } = this.load(actor, turn)
     const wentDown = state === 'Down' && before !== undefined && nodeStanding(before.value).state !== 'Down'
     if (wentDown) this.#loseSight(turn, registration.nodeId)
     if (before === undefined) return
@@ -100,10 +108,12 @@ export class Nodes {
     }
   }
 
-  /** Tells placement what is true of the node now. */
-  load(actor: HostedActor): ReturnType<typeof nodeStanding> {
+  /** Tells placement what is true of the node now. Without a turn nobody hears yet what that means for others. */
+  load(actor: HostedActor, turn?: Turn): ReturnType<typeof nodeStanding> {
     const { registration } = actor.snapshot.context as NodeContext
     const standing = nodeStanding(actor.snapshot.value)
+    const sharers = this.#machines.set(registration, standing.state)
+    if (turn !== undefined) for (const one of sharers) this.#options.onChanged(turn, one)
     const { nodeId, name, resources, labels, drivers } = registration
     this.#options.placement.setNode({ nodeId, name, ...standing, offered: resources, labels, drivers })
     return standing
@@ -130,7 +140,7 @@ export class Nodes {
 
   /** Forgets a node for good. Tasks that it may still run are waited for as before. */
   remove(turn: Turn, nodeId: string): void {
-    const { host, placement, liveness, usages, onRemoved } = this.#options
+    const { host, placement, liveness, usages, onChanged, onRemoved } = this.#options
     const actor = this.get(nodeId)
     actor?.timers.cancelAll()
     host.actors.delete(keys.nodeRecord(nodeId))
@@ -138,6 +148,7 @@ export class Nodes {
     placement.removeNode(nodeId)
     liveness.forget(nodeId)
     usages.forget(nodeId)
+    for (const one of this.#machines.forget(nodeId)) onChanged(turn, one)
     if (actor !== undefined) onRemoved(turn, actor)
   }
 
@@ -154,6 +165,7 @@ export class Nodes {
   #view(actor: HostedActor): NodeView {
     const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
     const { placement, usages } = this.#options
+    const sharers = this.#machines.sharersOf(nodeId)
     const standing = nodeStanding(actor.snapshot.value)
     // Of one that is gone nobody knows what it uses.
     const usage = standing.state === 'Down' ? undefined : usages.get(nodeId)
@@ -167,6 +179,7 @@ export class Nodes {
       labels: { ...labels },
       drivers: { ...drivers },
       ...(usage === undefined ? {} : { used: { ...usage.used }, usedAtMs: usage.atMs }),
+      ...(sharers.length === 0 ? {} : { sharesMachineWith: sharers }),
     }
   }
 }

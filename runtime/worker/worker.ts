@@ -5,7 +5,7 @@
  *   manager ──desired state──▶ Desired ─▶ attempts (ActorHost, Journal) ─▶ effects ─▶ drivers
  *           ◀────statuses───── Statuses ◀── after the flush ◀─── events ◀──────────────┘
  */
-import type { DriverState, Resources } from '../../actors/model.ts'
+import type { DriverState, NodeMachine, Resources } from '../../actors/model.ts'
 import { type ErrorCode, errorCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import type { ManagerMessages } from '../../actors/protocol/session.ts'
 import { pathOf } from '../../actors/step.ts'
@@ -44,6 +44,8 @@ export interface WorkerHostOptions {
     /** What it offers to tasks. */
     readonly resources: Resources
     readonly labels: Readonly<Record<string, string>>
+    /** By which its manager tells two workers on one machine; absent: it cannot. */
+    readonly machine?: NodeMachine
   }
   readonly clock: Clock
   readonly random: Random
@@ -148,7 +150,7 @@ export class WorkerHost {
   #hello() {
     const { identity, statuses, drivers } = this.#started()
     const { token, version, registration } = this.#options
-    const { name, resources, labels } = registration
+    const { name, resources, labels, machine } = registration
     this.#saidDrivers = drivers.states()
     return {
       type: 'WorkerHello' as const,
@@ -157,7 +159,10 @@ export class WorkerHost {
       ...(identity.clusterId === undefined ? {} : { clusterId: identity.clusterId }),
       incarnation: this.#incarnation,
       highestEpoch: identity.highestEpoch,
-      node: { nodeId: identity.nodeId, name, resources, labels: { ...labels }, drivers: this.#saidDrivers },
+      node: {
+        ...{ nodeId: identity.nodeId, name, resources, labels: { ...labels }, drivers: this.#saidDrivers },
+        ...(machine === undefined ? {} : { machine }),
+      },
       attempts: statuses.greet(),
     }
   }

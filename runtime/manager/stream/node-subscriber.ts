@@ -25,8 +25,9 @@ export interface NodeSubscriberOptions {
 /** Of a node's usage once encoded, roughly. */
 const usageBytes = 160
 
-export const bytesOfNode = ({ labels, drivers }: NodeView): number =>
+export const bytesOfNode = ({ labels, drivers, sharesMachineWith = [] }: NodeView): number =>
   420 +
+  24 * sharesMachineWith.length +
   24 * Object.keys(drivers).length +
   Object.entries(labels).reduce((sum, [a, b]) => sum + a.length + b.length + 8, 0)
 
