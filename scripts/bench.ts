@@ -10,13 +10,14 @@ import { parseArgs } from 'node:util'
 import { asks } from './bench/asks.ts'
 import type { Row } from './bench/bench.ts'
 import { buildVariable } from './bench/built.ts'
+import { docker } from './bench/docker.ts'
 import { inspection } from './bench/inspection.ts'
 import { lives } from './bench/lives.ts'
 import { stalled } from './bench/stalled.ts'
 import { subscribers } from './bench/subscribers.ts'
 import { tableOf } from './bench/table.ts'
 
-const benches = [subscribers, stalled, asks, inspection, lives]
+const benches = [subscribers, stalled, asks, inspection, lives, docker]
 
 const { values } = parseArgs({
   options: {

@@ -7,8 +7,9 @@ export const root = resolve(import.meta.dirname, '..', '..')
 /** The variable that names the build's folder to the processes of a bench. */
 export const buildVariable = 'TROUPE_BENCH_BUILD'
 
+export const buildFolder = (): string => process.env[buildVariable] ?? join(root, 'dist')
+
 /** `path` within the build, `runtime/index.js`. Rejects if it was not built. */
 export async function built<T>(path: string): Promise<T> {
-  const folder = process.env[buildVariable] ?? join(root, 'dist')
-  return (await import(pathToFileURL(join(folder, path)).href)) as T
+  return (await import(pathToFileURL(join(buildFolder(), path)).href)) as T
 }

@@ -1,25 +1,14 @@
 /** A process of a bench, as the one that started it sees it. */
 import { type ChildProcess, fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './built.ts'
+import { type Usage, usageOf } from './usage.ts'
 import { type Answered, type Asked, readyId } from './verbs.ts'
-
-export interface Usage {
-  /** Processor time so far, in milliseconds. */
-  readonly cpuMs: number
-  /** What of it is in memory, in bytes. */
-  readonly rssBytes: number
-}
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
-
-/** Of Linux: ticks of processor time in a second, and the bytes of a page. */
-const ticksPerSecond = 100
-const pageBytes = 4_096
 
 export class Child {
   readonly #process: ChildProcess
@@ -62,12 +51,7 @@ export class Child {
   }
 
   usage(): Usage {
-    const pid = this.#process.pid as number
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // The name of the command comes second, in brackets, and may hold anything.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const ticks = Number(fields[11]) + Number(fields[12])
-    return { cpuMs: (ticks * 1_000) / ticksPerSecond, rssBytes: Number(fields[21]) * pageBytes }
+    return usageOf(this.#process.pid as number)
   }
 
   /** It ends by itself once nobody is there to ask it, and writes its profile if it makes one. */

@@ -2,9 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Child, type Usage } from './child.ts'
+import { Child } from './child.ts'
 import type { Following } from './crowd-main.ts'
 import { type Counts, Histogram } from './histogram.ts'
+import type { Usage } from './usage.ts'
 
 export type Commits = readonly (readonly [revision: number, atMs: number])[]
 
