@@ -12,14 +12,17 @@
 import { assign, setup } from 'xstate'
 import { endOf } from './end.ts'
 import type { Health, HealthCheck } from './health.ts'
-import type { AttemptEnd, AttemptKey, AttemptStatus, Resources, TaskSpec } from './model.ts'
+import type { AttemptEnd, AttemptKey, AttemptStatus, HeldPort, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
+import { heldPorts } from './ports.ts'
 import type { Stamp } from './step.ts'
 
 export interface AttemptContext {
   readonly key: AttemptKey
   readonly driver: TaskSpec['driver']
   readonly reserved: Resources
+  /** The ports of its node that it holds; absent where it holds none, and in records from before there were ports. */
+  readonly ports?: readonly HeldPort[]
   /** How the worker is to find out whether it is well. */
   readonly check: HealthCheck | undefined
   /** What that came to; undefined until it counts. */
@@ -101,10 +104,12 @@ const neverStarted: AttemptEnd = {
 
 function initialContext({ key, spec, graceMs, stopAfterMs, action, atMs }: AttemptInput): AttemptContext {
   const stopped = action === 'stop'
+  const ports = heldPorts(spec.ports)
   return {
     key,
     driver: spec.driver,
     reserved: reservationOf(spec),
+    ...(ports.length > 0 ? { ports } : {}),
     check: spec.health,
     health: undefined,
     graceMs,
@@ -242,6 +247,7 @@ export function statusOf(context: AttemptContext): AttemptStatus {
     ...key,
     seq,
     reserved,
+    ...(context.ports === undefined ? {} : { ports: [...context.ports] }),
     ...(pullingAtMs === undefined ? {} : { pullingAtMs }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(stoppingAtMs === undefined ? {} : { stoppingAtMs }),

@@ -1,5 +1,6 @@
 /** The variables that an attempt is given: the user's, and those in which Troupe says what it is and where it runs. */
 import type { AttemptKey, TaskSpec } from './model.ts'
+import { isPortVariable, portVariables } from './ports.ts'
 
 /** Where an attempt runs. */
 export interface AttemptPlace {
@@ -26,7 +27,7 @@ const driversVariables = ['TROUPE_REF']
  * `TROUPE_ADDR` that its own `troupe` command reads.
  */
 export const isOwnVariable = (name: string): boolean =>
-  Object.hasOwn(ownVariables, name) || driversVariables.includes(name)
+  Object.hasOwn(ownVariables, name) || driversVariables.includes(name) || isPortVariable(name)
 
 /**
  * The specification as a driver gets it: all variables that the attempt is to have stand in its `env`. Troupe's own are
@@ -34,5 +35,5 @@ export const isOwnVariable = (name: string): boolean =>
  */
 export function withEnvironment(spec: TaskSpec, key: AttemptKey, place: AttemptPlace): TaskSpec {
   const own = Object.entries(ownVariables).map(([name, say]) => [name, say(key, place)] as const)
-  return { ...spec, env: { ...spec.env, ...Object.fromEntries(own) } }
+  return { ...spec, env: { ...spec.env, ...Object.fromEntries(own), ...portVariables(spec.ports) } }
 }

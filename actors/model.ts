@@ -6,10 +6,12 @@
 import { type Static, Type } from 'typebox'
 import { Health } from './health.ts'
 import { Labels, modelLimits, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
+import { HeldPort, HostPort, PortRange, portLimits } from './ports.ts'
 import type { TaskSpec } from './spec.ts'
 import { NodeUsage } from './usage.ts'
 
 export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix } from './limits.ts'
+export { HeldPort, HostPort, Port, PortRange } from './ports.ts'
 export { DisconnectPolicy, Mount, RestartPolicy, TaskSpec } from './spec.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
@@ -96,6 +98,8 @@ export const AttemptStatus = Type.Object({
   end: Type.Optional(AttemptEnd),
   /** What the attempt reserves, so that a manager can account for one it has given up. */
   reserved: Resources,
+  /** The ports of its node that it holds, likewise; absent: none. */
+  ports: Type.Optional(Type.Array(HeldPort, { maxItems: portLimits.portsMax })),
 })
 export type AttemptStatus = Static<typeof AttemptStatus>
 
@@ -120,6 +124,8 @@ export const AttemptSummary = Type.Object({
   attempt: Type.Integer({ minimum: 1 }),
   /** The node it was placed on. */
   nodeId: Type.String(),
+  /** The ports that it had there; absent: none. */
+  ports: Type.Optional(Type.Array(HostPort)),
   /** When it was placed there; milliseconds since 1970, as all times here. */
   scheduledAtMs: TimeMs,
   /** When it began to run; absent if it never did. */
@@ -194,6 +200,8 @@ export const TaskView = Type.Object({
   reserved: Resources,
   /** The task that this one runs again. */
   rerunOf: Type.Union([Type.String(), Type.Null()]),
+  /** The ports that its newest attempt has, while that is open; absent: none. */
+  ports: Type.Optional(Type.Array(HostPort)),
   /** When it was accepted; milliseconds since 1970 by the manager's clock, as all times here. */
   createdAtMs: TimeMs,
   /** When its newest attempt was placed. */
@@ -251,6 +259,8 @@ export const NodeRegistration = Type.Object({
   drivers: Type.Record(Type.String({ maxLength: 63 }), DriverState),
   /** By which two workers on one machine are told; absent where it is not known, and of a worker of before. */
   machine: Type.Optional(NodeMachine),
+  /** Where its free ports are taken from; absent: a worker of before, which knows nothing of ports and gets no task with some. */
+  ports: Type.Optional(PortRange),
 })
 export type NodeRegistration = Static<typeof NodeRegistration>
 
@@ -278,6 +288,10 @@ export const NodeView = Type.Object({
   tasks: Type.Integer({ minimum: 0 }),
   /** What constraints of tasks can name. */
   labels: Labels,
+  /** Where its free ports are taken from; absent: its worker knows nothing of ports. */
+  portRange: Type.Optional(PortRange),
+  /** Ports that its attempts hold, in that range and outside of it; a manager of before does not say. */
+  portsHeld: Type.Optional(Type.Integer({ minimum: 0 })),
   /** The drivers that it offers; `unavailable`: its engine does not answer. */
   drivers: Type.Record(Type.String(), DriverState),
   /** What its machine uses, as it was last told; absent while it is `Down`, or of a worker that does not say. */

@@ -5,6 +5,7 @@
 import { isOwnVariable } from './environment.ts'
 import { faultOfHealth } from './health.ts'
 import { modelLimits, type TaskSpec } from './model.ts'
+import { faultOfPorts } from './ports.ts'
 import { type ResolvedRestart, resolveRestart } from './restart.ts'
 import { parseConstraint } from './schedulers/filters.ts'
 
@@ -136,6 +137,7 @@ export function checkSpec(spec: TaskSpec): string | undefined {
     checkDriver,
     checkText,
     checkLabels,
+    faultOfPorts,
     checkMounts,
     checkRestart,
     checkDisconnect,

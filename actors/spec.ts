@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { HealthCheck } from './health.ts'
 import { Arg, DriverName, DurationMs, Labels, modelLimits, TaskId } from './limits.ts'
+import { Port, portLimits } from './ports.ts'
 
 /** When a task that ended badly is tried again. `max` counts restarts, not attempts; absent = without end. */
 export const RestartPolicy = Type.Object({
@@ -71,6 +72,8 @@ export const TaskSpec = Type.Object({
   cpus: Type.Optional(Type.Number({ exclusiveMinimum: 0, maximum: modelLimits.cpusMax })),
   /** Bytes reserved and, for docker, enforced. Absent: 64 MiB are reserved and nothing enforced. */
   memoryBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: modelLimits.memoryBytesMax })),
+  /** What is to be reached from outside, at most 64. Each is reserved on the task's node and told to it as `TROUPE_PORT_…`. */
+  ports: Type.Optional(Type.Array(Port, { maxItems: portLimits.portsMax })),
   /** docker only: the most processes and threads at once. */
   pidsLimit: Type.Optional(Type.Integer({ minimum: 1, maximum: 4_194_304 })),
   /** docker only: run a tiny init as PID 1, so that TERM stops what does not handle it. Default true. */

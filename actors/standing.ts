@@ -4,10 +4,10 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Health } from './health.ts'
-import type { AttemptKey, Resources, TaskState, TaskView } from './model.ts'
+import type { AttemptKey, HostPort, Resources, TaskState, TaskView } from './model.ts'
 import type { Ask } from './schedulers/scheduler.ts'
 import { pathOf } from './step.ts'
-import type { TaskContext } from './task.ts'
+import { portsOf, type TaskContext } from './task-context.ts'
 
 export interface Standing {
   /** It waits for a node. */
@@ -23,6 +23,8 @@ export interface OpenAttempt extends AttemptKey {
   readonly graceMs: number
   readonly stopAfterMs: number | undefined
   readonly reserved: Resources
+  /** The ports that it holds there. */
+  readonly ports: readonly HostPort[]
 }
 
 const nothing: Standing = { queued: false, open: undefined, final: false }
@@ -49,6 +51,7 @@ export function standingOf(snapshot: AnyMachineSnapshot): Standing {
       graceMs: context.graceMs,
       stopAfterMs: context.policies.disconnect.stopAfterMs,
       reserved: context.reserved,
+      ports: portsOf(context),
     },
   }
 }
@@ -78,6 +81,8 @@ export function viewOf(snapshot: AnyMachineSnapshot, revision: number): TaskView
   const { state, detail } = stateOf(pathOf(snapshot.value))
   const waitsBecause = state === 'Pending' ? context.why : undefined
   const health = healthOf(context)
+  const ports = portsOf(context)
+  const isOpen = state === 'Scheduled' || state === 'Running'
   const ailsBecause = state === 'Running' ? health?.detail : undefined
   return {
     id: context.taskId,
@@ -98,6 +103,7 @@ export function viewOf(snapshot: AnyMachineSnapshot, revision: number): TaskView
     command: [...context.command],
     labels: { ...context.labels },
     reserved: { ...context.reserved },
+    ...(isOpen && ports.length > 0 ? { ports: ports.map((port) => ({ ...port })) } : {}),
     rerunOf: context.rerunOf ?? null,
     createdAtMs: context.createdAtMs,
     scheduledAtMs: context.scheduledAtMs ?? null,

@@ -3,7 +3,16 @@
 import { type Aim, type Departure, explained, onwardAfter, type RestartWindow } from './aim.ts'
 import { endOf } from './end.ts'
 import type { Health } from './health.ts'
-import type { AttemptEnd, AttemptSummary, Outcome, PlacementDecision, Resources, TaskSpec } from './model.ts'
+import type {
+  AttemptEnd,
+  AttemptSummary,
+  HostPort,
+  Outcome,
+  PlacementDecision,
+  Port,
+  Resources,
+  TaskSpec,
+} from './model.ts'
 import { reservationOf } from './model.ts'
 import { type Policies, resolvePolicies } from './policies.ts'
 import { endingOf } from './restart.ts'
@@ -27,6 +36,8 @@ export interface TaskContext {
   readonly labels: Readonly<Record<string, string>>
   readonly constraints: readonly string[]
   readonly reserved: Resources
+  /** What it wants to be reached at; absent where it wants nothing, and in records from before there were ports. */
+  readonly ports?: readonly Port[]
   readonly policies: Policies
   readonly rerunOf: string | undefined
   readonly createdAtMs: number
@@ -64,6 +75,8 @@ export type TaskEvents =
       readonly nodeId: string
       readonly nodeName: string
       readonly decision: PlacementDecision
+      /** What its attempt is given of what it wants; absent where that is nothing. */
+      readonly ports?: readonly HostPort[]
       /** The attempt has a greater number than this: lower ones may have been used by a past that the store does not know. */
       readonly after?: number
     }
@@ -150,6 +163,7 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     labels: spec.labels ?? {},
     constraints: spec.constraints ?? [],
     reserved: reservationOf(spec),
+    ...(spec.ports?.length ? { ports: spec.ports } : {}),
     policies,
     rerunOf: spec.rerunOf,
     createdAtMs: atMs,
@@ -190,7 +204,8 @@ function cutCommand(command: readonly string[]): string[] {
 /** A new attempt begins: what belonged to the one before it is gone from the status, and stays in `attempts`. */
 export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { type: 'Placed' }>): Partial<TaskContext> {
   const attempt = Math.max(context.attempt, event.after ?? 0) + 1
-  const summary: AttemptSummary = { attempt, nodeId: event.nodeId, scheduledAtMs: event.atMs }
+  const ports = event.ports?.length ? { ports: [...event.ports] } : {}
+  const summary: AttemptSummary = { attempt, nodeId: event.nodeId, ...ports, scheduledAtMs: event.atMs }
   return {
     attempt,
     nodeId: event.nodeId,
@@ -206,6 +221,9 @@ export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { ty
     attempts: [...context.attempts, summary].slice(-taskLimits.attemptsKeptMax),
   }
 }
+
+/** The ports of the newest attempt; which it holds as long as it is open. */
+export const portsOf = ({ attempts }: TaskContext): readonly HostPort[] => attempts.at(-1)?.ports ?? []
 
 /** Why the attempt is over, for people: what stopped it says more than the signal that it ended by. */
 function reasonOf(context: TaskContext, event: TaskEvent, end: AttemptEnd): string | undefined {

@@ -5,6 +5,7 @@ import { healthTimes } from '../../actors/health.ts'
 import { parseWhole, parsing } from './command.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
+import { parsePort } from './port.ts'
 
 type HttpPlace = Pick<HealthCheck, 'port' | 'path'>
 
@@ -17,12 +18,6 @@ export interface HealthFlags {
   readonly healthTimeout?: number
   readonly healthRetries?: number
   readonly healthStartPeriod?: number
-}
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (port < 1 || port > 65_535) throw new RangeError(`"${text}" is no port; write a number from 1 to 65535`)
-  return port
 }
 
 function parsePlace(text: string): HttpPlace {

@@ -1,6 +1,7 @@
 /** The flags of `troupe run`, and the specification that comes of them. */
 import { type Command, Option } from 'commander'
 import type { Mount, RestartPolicy, TaskSpec } from '../../actors/model.ts'
+import type { Port } from '../../actors/ports.ts'
 import type { AddressFlags } from './address.ts'
 import { collect, parseCpus, parseWhole, parsing } from './command.ts'
 import { parseDuration } from './duration.ts'
@@ -8,6 +9,7 @@ import { UsageError } from './failure.ts'
 import { flagOfHealth, type HealthFlags, healthFlags, healthOf } from './health-flags.ts'
 import { labelsOf } from './host-flags.ts'
 import { parseMount } from './mount.ts'
+import { parsePortMapping } from './port.ts'
 import { parseSize } from './size.ts'
 import { dockerOnly, findFault, type SpecFault } from './spec-check.ts'
 import { parseTaskId } from './task-id.ts'
@@ -40,6 +42,7 @@ export interface SpecFlags extends HealthFlags {
   readonly timeout?: number
   readonly waitTimeout?: number
   readonly stopTimeout?: number
+  readonly port?: readonly Port[]
   readonly network?: string
   readonly pull?: NonNullable<TaskSpec['pull']>
 }
@@ -73,6 +76,10 @@ const specFlags: readonly Option[] = [
   new Option('--timeout <duration>', 'the longest an attempt may run, such as 10m').argParser(parsing(parseDuration)),
   new Option('--wait-timeout <duration>', 'the longest it may wait for a node').argParser(parsing(parseDuration)),
   new Option('--stop-timeout <duration>', 'between TERM and KILL (default 10s)').argParser(parsing(parseDuration)),
+  new Option(
+    '-p, --port <[address:][host:]target[/protocol]>',
+    'a port of the task, at that port of its node or a free one; may be repeated',
+  ).argParser((text: string, before: readonly Port[] = []) => [...before, parsing(parsePortMapping)(text)]),
   new Option('--network <network>', 'docker: bridge, host, none or a name'),
   new Option('--pull <when>', 'docker: when to pull the image').choices(['missing', 'always', 'never']),
   ...healthFlags,
@@ -103,6 +110,7 @@ const flagOfField: Readonly<Record<string, string>> = {
   labels: '--label',
   constraints: '--constraint',
   mounts: '--mount',
+  ports: '--port',
   timeoutMs: '--timeout',
   waitTimeoutMs: '--wait-timeout',
   stopGraceMs: '--stop-timeout',
@@ -140,6 +148,7 @@ export function specFromFlags(
       memoryBytes: flags.memory,
       pidsLimit: flags.pidsLimit,
       mounts: flags.mount,
+      ports: flags.port,
       labels: flags.label && labelsOf(flags.label, '--label'),
       constraints: flags.constraint,
       restart: restartOf(flags),

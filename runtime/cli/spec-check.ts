@@ -16,6 +16,7 @@ const patternHints: Readonly<Record<string, string>> = {
   constraints: 'must look like label=value or label!=value',
   source: 'must be an absolute path',
   target: 'must be an absolute path',
+  address: 'must be an IP address',
 }
 
 const kinds: Readonly<Record<string, string>> = {

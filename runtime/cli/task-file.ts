@@ -5,9 +5,11 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { HealthCheck } from '../../actors/health.ts'
 import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec } from '../../actors/model.ts'
+import { Port } from '../../actors/ports.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
 import { parseMount } from './mount.ts'
+import { parsePortMapping } from './port.ts'
 import { parseSize } from './size.ts'
 import { findFault, specFields } from './spec-check.ts'
 import { closestWord } from './suggest.ts'
@@ -63,6 +65,7 @@ const levels = {
     },
   },
   mount: { fields: Object.keys(Mount.properties), aliases: {} },
+  port: { fields: Object.keys(Port.properties), aliases: {} },
 } satisfies Record<string, Level>
 
 /** Throws UsageError `FILE:LINE: sentence`. */
@@ -90,10 +93,19 @@ function nest(source: Source, spec: Fields, origins: Map<string, string>): void 
     // One level down only these have names of their own, and theirs differ from those above.
     for (const [field, written] of level.origins) origins.set(`${name}.${field}`, written)
   }
-  if (!Array.isArray(spec.mounts)) return
-  spec.mounts = spec.mounts.map((mount: unknown, index) => {
-    if (typeof mount === 'string') return source.convert(['mounts', index], parseMount, mount)
-    return isFields(mount) ? readLevel(source, levels.mount, mount, ['mounts', index]).fields : mount
+  readItems(source, spec, 'mounts', levels.mount, parseMount)
+  readItems(source, spec, 'ports', levels.port, parsePortMapping)
+}
+
+/** A list whose items are maps, or texts as a flag takes them. */
+function readItems(source: Source, spec: Fields, name: string, level: Level, parse: (text: string) => unknown): void {
+  const items = spec[name]
+  if (!Array.isArray(items)) return
+  spec[name] = items.map((item: unknown, index) => {
+    // A port alone is a number to YAML.
+    const text = name === 'ports' && typeof item === 'number' ? String(item) : item
+    if (typeof text === 'string') return source.convert([name, index], parse, text)
+    return isFields(item) ? readLevel(source, level, item, [name, index]).fields : item
   })
 }
 

@@ -61,7 +61,7 @@ export const unhealthy: Health = {
 }
 
 const taskEvents: Stamped[] = [
-  placed,
+  { ...placed, ports: [{ target: 80, host: 20_000, protocol: 'tcp' }] },
   { type: 'Unplaceable', why: '2 nodes lack 512 MiB' },
   { type: 'PlacementExpired' },
   { type: 'BackOffElapsed' },
@@ -97,7 +97,11 @@ export const taskSubject: Subject = {
   inputs: {
     'never, no limits': taskInput(),
     'never, but replaced': taskInput({ disconnect: { replace: true }, ...limits }),
-    'on-failure, once, elsewhere': taskInput({ restart: { policy: 'on-failure', max: 1, sameNode: 0 }, ...limits }),
+    'on-failure, once, elsewhere': taskInput({
+      restart: { policy: 'on-failure', max: 1, sameNode: 0 },
+      ports: [{ target: 80 }],
+      ...limits,
+    }),
     'never, checked': taskInput({ health: { kind: 'tcp', port: 80 } }),
     'always, not replaced': taskInput({ restart: { policy: 'always' }, disconnect: { replace: false }, ...limits }),
   },

@@ -130,6 +130,8 @@ disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
       '3: "constraints.0" must look like label=value or label!=value.',
     ],
     ['a mount', 'image: x\nmounts:\n  - data:/data', '3: "mounts.0": "data:/data" is no mount'],
+    ['a port', 'image: x\nports:\n  - 80\n  - 99999', '4: "ports.1": "99999" is no port'],
+    ['a field of a port', 'image: x\nports:\n  - tarjet: 80', '3: there is no field "tarjet"; did you mean "target"?'],
     [
       'a field twice',
       'image: x\nmemory: 1g\nmemoryBytes: 5',
