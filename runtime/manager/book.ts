@@ -86,7 +86,9 @@ export class Book {
     }
     this.#options.history.write(turn, event)
     const task = viewOf(stepped.actor.snapshot, revision)
+    if (stepped.before === undefined) turn.put(keys.live(context.taskId), new Uint8Array(0))
     if (after.final) {
+      turn.del(keys.live(context.taskId))
       turn.put(keys.final(revision, context.taskId), new Uint8Array(0))
       this.ending.set(context.taskId, stepped.actor)
       turn.afterwards(() => {

@@ -32,6 +32,7 @@ import { Nodes, nodeIdOf, registrationOf } from './nodes.ts'
 import { type Office, takeOffice } from './office.ts'
 import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
+import { Plans } from './plans.ts'
 import { recover } from './recover.ts'
 import { Samplings } from './samplings.ts'
 import { Actors } from './stream/actors.ts'
@@ -179,11 +180,7 @@ export class ManagerHost {
     const onReserved = (turn: Turn, nodeId: string) => nodeChanges.changed(turn, nodeId)
     const book = new Book({ placement, desired, history, onCommit: passages.onCommit, onReserved })
     const host: ActorHost = new ActorHost({
-      journal,
-      clock,
-      random,
-      logger,
-      onBoundary,
+      ...{ journal, clock, random, logger, onBoundary },
       handlers: { lifecycle: this.#lifecycle() },
       onStep: (stepped, turn) => this.#onStep(stepped, turn),
       onQuiet: (turn) => this.#place(turn),
@@ -215,6 +212,7 @@ export class ManagerHost {
     }
     const workers: Workers = new Workers({ ...shared, ...times, actors, identity: office })
     const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    const plans = new Plans({ tasks, placement, clock })
     const backups = new Backups({ storage, journal, clock, write: this.#options.writeCopy })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
     const taskPast = new TaskPast({ storage, journal, host, tasks, limits })
@@ -224,7 +222,7 @@ export class ManagerHost {
     const door = new ManagerDoor({
       ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, nodes, drains, backups, ...passages, streams, desk, logger },
+      clientParts: { logId, journal, tasks, plans, nodes, drains, backups, ...passages, streams, desk, logger },
       workers,
       clock,
       logger,
@@ -286,9 +284,10 @@ export class ManagerHost {
   }
 
   async #recover(): Promise<void> {
-    const { host, book, nodes, liveness, office, setAside } = this.#parts as Parts
+    const { host, journal, book, nodes, liveness, office, setAside } = this.#parts as Parts
     const { storage, logger } = this.#options
-    const live = await recover({ storage, host, book, nodes, liveness, logger, setAside })
+    const { isIndexed } = office
+    const live = await recover({ storage, journal, isIndexed, host, book, nodes, liveness, logger, setAside })
     logger.info(`in office with epoch ${office.epoch}; ${live} tasks are live`, { cluster: office.clusterId })
     host.tell(managerAddress, { type: 'Loaded' })
   }

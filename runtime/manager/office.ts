@@ -25,6 +25,8 @@ export interface Office {
   readonly term: number
   /** The last revision in the log. */
   readonly revision: number
+  /** Whether `live/` names every task that has not ended. A Troupe of before does not keep it. */
+  readonly isIndexed: boolean
 }
 
 /**
@@ -45,19 +47,33 @@ export async function takeOffice({ storage, random, nowMs, newTerm }: OfficeOpti
   const before = (await readMeta<number>(storage, keys.epoch)) ?? 0
   const epoch = newTerm ? Math.max(before + officeLimits.termStep, Math.floor(nowMs / 1_000)) : before + 1
   const term = newTerm ? epoch : ((await readMeta<number>(storage, keys.term)) ?? 0)
-  const clusterId = (await readMeta<string>(storage, keys.cluster)) ?? random.id(12)
+  const knownCluster = await readMeta<string>(storage, keys.cluster)
+  const clusterId = knownCluster ?? random.id(12)
   const knownLog = newTerm ? undefined : await readMeta<string>(storage, keys.logId)
   const logId = knownLog ?? random.id(12)
   const put = (key: string, value: unknown): StorageOp => ({ type: 'put', key, value: encodeRecord(value) })
+  // Only if whoever was in office before kept it as well, or nobody was.
+  const isIndexed = knownCluster === undefined || (await indexedUpTo(storage)) === before
   const ops: StorageOp[] = [
     put(keys.format, formatVersion),
     put(keys.epoch, epoch),
     put(keys.cluster, clusterId),
     put(keys.logId, logId),
+    ...(isIndexed ? [put(keys.indexed, epoch)] : []),
     ...(newTerm ? [put(keys.term, term), { type: 'del', key: keys.backup } as const] : []),
   ]
   await storage.batch(ops, { sync: true, epoch })
-  return { clusterId, logId, epoch, term, revision: await lastRevision(storage) }
+  return { clusterId, logId, epoch, term, revision: await lastRevision(storage), isIndexed }
+}
+
+/** What cannot be read is made anew. */
+async function indexedUpTo(storage: Storage): Promise<number | undefined> {
+  try {
+    return await readMeta<number>(storage, keys.indexed)
+  } catch (error) {
+    if (error instanceof RecordError) return undefined
+    throw error
+  }
 }
 
 const officeLimits = {

@@ -5,17 +5,26 @@ import { nodeStanding } from '../../actors/node.ts'
 import { standingOf } from '../../actors/standing.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
-import { keys, prefixes } from '../host/keys.ts'
-import { type LoadedActor, loadActors } from '../host/load.ts'
-import { decodeRecord } from '../host/record.ts'
+import type { Journal } from '../host/journal.ts'
+import { endOf, keys, prefixes } from '../host/keys.ts'
+import { type LoadedActor, loadActors, readActor, type UnreadableRecord } from '../host/load.ts'
+import { decodeRecord, encodeRecord, RecordError } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
-import type { Storage } from '../storage/storage.ts'
+import type { Storage, StorageOp } from '../storage/storage.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
 
+const recoverLimits = {
+  /** Operations in one unit of the index of what is live, when it is made anew. */
+  unitOps: 60,
+} as const
+
 export interface RecoverOptions {
   readonly storage: Storage
+  readonly journal: Journal
+  /** Whether `live/` can be relied on; else every task's record is read, and it is made anew. */
+  readonly isIndexed: boolean
   readonly host: ActorHost
   readonly book: Book
   readonly nodes: Nodes
@@ -51,9 +60,11 @@ async function recoverNodes({ storage, host, nodes, liveness, logger }: RecoverO
   }
 }
 
-async function recoverTasks({ storage, host, book, logger, setAside }: RecoverOptions): Promise<HostedActor[]> {
+async function recoverTasks(options: RecoverOptions): Promise<HostedActor[]> {
+  const { storage, host, book, logger, setAside, isIndexed } = options
   const loadedTasks: LoadedActor[] = []
-  for await (const loaded of loadActors(storage, prefixes.task, 'task')) {
+  // What has ended is not looked at: a start must not take longer because much was done before.
+  for await (const loaded of isIndexed ? loadLive(storage) : loadActors(storage, prefixes.task, 'task')) {
     if (!('record' in loaded)) {
       logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}; what runs of it is left alone`)
       setAside.add(loaded.key.slice(prefixes.task.length))
@@ -61,6 +72,7 @@ async function recoverTasks({ storage, host, book, logger, setAside }: RecoverOp
       loadedTasks.push(loaded)
     }
   }
+  if (!isIndexed) await index(options, [...setAside, ...loadedTasks.map(({ key }) => key.slice(prefixes.task.length))])
   const since = ({ snapshot }: LoadedActor) => (snapshot.context as TaskContext).queuedAtMs
   loadedTasks.sort((a, b) => since(a) - since(b) || a.record.revision - b.record.revision)
   const live: HostedActor[] = []
@@ -78,6 +90,39 @@ async function recoverTasks({ storage, host, book, logger, setAside }: RecoverOp
     live.push(actor)
   }
   return live
+}
+
+/** The records of the tasks that have not ended. */
+async function* loadLive(storage: Storage): AsyncGenerator<LoadedActor | UnreadableRecord> {
+  for await (const [marker] of storage.scan({ gte: prefixes.live, lt: endOf(prefixes.live) })) {
+    const key = keys.task(marker.slice(prefixes.live.length))
+    const bytes = await storage.get(key)
+    if (bytes === undefined) {
+      yield { key, reason: 'it is missing' }
+      continue
+    }
+    try {
+      yield readActor(key, 'task', bytes)
+    } catch (error) {
+      yield { key, reason: error instanceof RecordError ? error.message : String(error) }
+    }
+  }
+}
+
+/**
+ * Names what is live, for the next start. That it is whole is written last: a crash before that has it made anew, and a
+ * name too many does no harm, for the record itself says whether it has ended.
+ */
+async function index({ storage, journal }: RecoverOptions, taskIds: readonly string[]): Promise<void> {
+  const named = new Set(taskIds.map(keys.live))
+  const ops: StorageOp[] = [...named].map((key) => ({ type: 'put', key, value: new Uint8Array(0) }))
+  for await (const [key] of storage.scan({ gte: prefixes.live, lt: endOf(prefixes.live) })) {
+    if (!named.has(key)) ops.push({ type: 'del', key })
+  }
+  ops.push({ type: 'put', key: keys.indexed, value: encodeRecord(journal.epoch) })
+  for (let at = 0; at < ops.length; at += recoverLimits.unitOps) {
+    journal.commit({ ops: ops.slice(at, at + recoverLimits.unitOps), actions: [] })
+  }
 }
 
 /** Or, as a sentence, why it cannot be had. */

@@ -75,6 +75,8 @@ class Repair {
 
   async #take(key: string, value: Uint8Array): Promise<void> {
     this.#learn(key)
+    // Without it the next manager looks at every task, and names those that cannot be read.
+    if (key.startsWith(prefixes.live) || key === keys.indexed) return
     if (isIndex(key)) return this.#put(key, value)
     try {
       const record = decodeRecord(value)
@@ -168,6 +170,7 @@ class Repair {
   async #lose(key: string, why: string): Promise<void> {
     this.#lost.push(`${key}: ${why}`)
     // Of the others in `meta/` a manager that takes over can do without, or `run` refuses.
+    if (key === keys.indexed || key.startsWith(prefixes.live)) return
     if (key.startsWith('meta/') && key !== keys.revision) return
     await this.#put(key, blank)
   }
