@@ -1,6 +1,7 @@
 /** The variables that an attempt is given: the user's, and those in which Troupe says what it is and where it runs. */
-import type { AttemptKey, TaskSpec } from './model.ts'
+import { type AttemptKey, modelLimits, type TaskSpec } from './model.ts'
 import { isPortVariable, portVariables } from './ports.ts'
+import { mask } from './shown.ts'
 
 /** Where an attempt runs. */
 export interface AttemptPlace {
@@ -28,6 +29,47 @@ const driversVariables = ['TROUPE_REF']
  */
 export const isOwnVariable = (name: string): boolean =>
   Object.hasOwn(ownVariables, name) || driversVariables.includes(name) || isPortVariable(name)
+
+/** What is wrong with the variables of a specification, as one sentence; undefined if nothing. It names no value. */
+export function faultOfEnvironment({ env = {}, secretEnv = {} }: TaskSpec): string | undefined {
+  const names = [...Object.keys(env), ...Object.keys(secretEnv)]
+  const named = names.find((name) => name.includes('='))
+  if (named !== undefined) {
+    const [name] = named.split('=')
+    return `The name of an environment variable has no =, and ${name}=… has one: write the value apart from it.`
+  }
+  if (names.some((name) => name.includes('\0')))
+    return 'The name of an environment variable holds a NUL character: remove it.'
+  const own = names.find(isOwnVariable)
+  if (own !== undefined) return `The variable ${own} is Troupe's own, which each attempt is given: use another name.`
+  const both = Object.keys(secretEnv).find((name) => Object.hasOwn(env, name))
+  if (both !== undefined) return `The variable ${both} stands in env and in secretEnv: keep one of them.`
+  const masked = Object.entries(secretEnv).find(([, value]) => value === mask)
+  if (masked) return `The secret ${masked[0]} is ${mask}, as secrets are shown: give its value.`
+  return names.length > modelLimits.envMax
+    ? `There are ${names.length} variables, with the secret ones, and may be ${modelLimits.envMax}: put what is many into a file.`
+    : undefined
+}
+
+/** The specification as workers get it, secrets among its variables: so does one that knows of no secrets. */
+export function withSecrets(spec: TaskSpec): TaskSpec {
+  if (spec.secretEnv === undefined) return spec
+  const { secretEnv, ...rest } = spec
+  return { ...rest, env: { ...rest.env, ...secretEnv } }
+}
+
+const masked = (values: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.keys(values).map((name) => [name, mask]))
+
+/** The specification as it is shown: secrets never, other variables to those who may do everything. */
+export function shownSpec(spec: TaskSpec, showsEnv: boolean): TaskSpec {
+  const { env, secretEnv } = spec
+  return {
+    ...spec,
+    ...(env === undefined || showsEnv ? {} : { env: masked(env) }),
+    ...(secretEnv === undefined ? {} : { secretEnv: masked(secretEnv) }),
+  }
+}
 
 /**
  * The specification as a driver gets it: all variables that the attempt is to have stand in its `env`. Troupe's own are

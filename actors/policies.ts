@@ -2,7 +2,7 @@
  * What a specification means once its defaults are filled in, and what is wrong with one that its schema lets pass because
  * it takes more than one field to see.
  */
-import { isOwnVariable } from './environment.ts'
+import { faultOfEnvironment } from './environment.ts'
 import { faultOfHealth } from './health.ts'
 import { modelLimits, type TaskSpec } from './model.ts'
 import { faultOfPorts } from './ports.ts'
@@ -68,16 +68,11 @@ function checkDriver(spec: TaskSpec): string | undefined {
 }
 
 function checkText(spec: TaskSpec): string | undefined {
-  const env = Object.entries(spec.env ?? {})
-  const named = env.find(([name]) => name.includes('='))
-  if (named)
-    return `The name of an environment variable has no =, and ${named[0]} has one: write the value apart from it.`
-  const own = env.find(([name]) => isOwnVariable(name))
-  if (own) return `The variable ${own[0]} is Troupe's own, which each attempt is given: use another name.`
   const texts = {
     command: spec.command ?? [],
     entrypoint: spec.entrypoint ?? [],
-    env: env.flat(),
+    env: Object.values(spec.env ?? {}),
+    secretEnv: Object.values(spec.secretEnv ?? {}),
     workdir: [spec.workdir],
   }
   for (const [field, values] of Object.entries(texts)) {
@@ -136,6 +131,7 @@ export function checkSpec(spec: TaskSpec): string | undefined {
   for (const check of [
     checkDriver,
     checkText,
+    faultOfEnvironment,
     checkLabels,
     faultOfPorts,
     checkMounts,

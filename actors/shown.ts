@@ -6,9 +6,9 @@ export const shownLimits = {
 } as const
 
 /** What stands for a secret. */
-const mask = '***'
+export const mask = '***'
 /** Maps whose values may be secrets; their names are not. */
-const maskedMaps = new Set(['env', 'environment'])
+const maskedMaps = new Set(['env', 'secretEnv', 'environment'])
 const maskedFields = new Set(['token', 'password', 'secret', 'authorization'])
 
 /** A value as it is shown. */

@@ -62,6 +62,10 @@ export const TaskSpec = Type.Object({
   env: Type.Optional(
     Type.Record(Type.String({ minLength: 1, maxLength: 1_024 }), Arg, { maxProperties: modelLimits.envMax }),
   ),
+  /** Variables whose values are shown to nobody, `***` in their place; with those of `env` at most 1,024, none in both. */
+  secretEnv: Type.Optional(
+    Type.Record(Type.String({ minLength: 1, maxLength: 1_024 }), Arg, { maxProperties: modelLimits.envMax }),
+  ),
   /** The working directory. Default: the image's; for a process that of its worker. */
   workdir: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
   /** docker: `user[:group]` as the image knows it. process: a user name or a number; needs a worker that runs as root. */

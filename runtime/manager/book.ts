@@ -3,6 +3,7 @@
  * load by the very same functions. Queue, reservations and desired state are never stored, so no crash can leave one of
  * them behind.
  */
+import { withSecrets } from '../../actors/environment.ts'
 import type { TaskEvent, TaskSpec, TaskView } from '../../actors/model.ts'
 import type { DesiredAttempt } from '../../actors/protocol/session.ts'
 import {
@@ -174,9 +175,10 @@ export class Book {
   }
 
   #desiredOf(open: OpenAttempt): DesiredAttempt {
-    const spec = this.specs.get(open.taskId)
-    if (spec === undefined) throw new Error(`${open.taskId} is live and its spec is not loaded`)
+    const known = this.specs.get(open.taskId)
+    if (known === undefined) throw new Error(`${open.taskId} is live and its spec is not loaded`)
     const { taskId, attempt, action, graceMs, stopAfterMs } = open
+    const spec = withSecrets(known)
     return { taskId, attempt, action, graceMs, spec, ...(stopAfterMs === undefined ? {} : { stopAfterMs }) }
   }
 }

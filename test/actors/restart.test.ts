@@ -168,6 +168,8 @@ describe('checkSpec', () => {
   })
 
   const mount = { source: '/a', target: '/b' }
+  const many = (letter: string, count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, at) => [`${letter}${at}`, '']))
   test.each<[TaskSpec, string]>([
     [{ driver: 'docker' }, 'A docker task needs an image: set image, such as busybox:1.36.'],
     [{ ...docker, workdir: 'w' }, 'The workdir of a docker task must be absolute, and w is not: begin it with /.'],
@@ -190,7 +192,28 @@ describe('checkSpec', () => {
     ]),
     [
       { ...docker, env: { 'A=B': 'c' } },
-      'The name of an environment variable has no =, and A=B has one: write the value apart from it.',
+      'The name of an environment variable has no =, and A=… has one: write the value apart from it.',
+    ],
+    [
+      { ...docker, secretEnv: { 'A=hunter2': '' } },
+      'The name of an environment variable has no =, and A=… has one: write the value apart from it.',
+    ],
+    [
+      { ...docker, secretEnv: { TROUPE_ATTEMPT: 'b' } },
+      "The variable TROUPE_ATTEMPT is Troupe's own, which each attempt is given: use another name.",
+    ],
+    [
+      { ...docker, env: { A: 'b', B: 'c' }, secretEnv: { B: 'hunter2' } },
+      'The variable B stands in env and in secretEnv: keep one of them.',
+    ],
+    [{ ...docker, secretEnv: { A: '***' } }, 'The secret A is ***, as secrets are shown: give its value.'],
+    [
+      { ...docker, secretEnv: { A: 'b\0' } },
+      'The secretEnv holds a NUL character, which no program can be given: remove it.',
+    ],
+    [
+      { ...docker, env: many('E', 600), secretEnv: many('S', 600) },
+      'There are 1200 variables, with the secret ones, and may be 1024: put what is many into a file.',
     ],
     [
       { ...docker, env: { TROUPE_NODE: 'b' } },

@@ -11,7 +11,11 @@ describe('what is shown', () => {
 
   test('has no values of environments, and no tokens', () => {
     const { value } = shown(
-      { spec: { env: { KEY: 'hidden', N: 1 } }, token: 'hidden', list: [{ env: { A: 'hidden' } }] },
+      {
+        spec: { env: { KEY: 'hidden', N: 1 } },
+        token: 'hidden',
+        list: [{ env: { A: 'hidden' }, secretEnv: { B: 'hidden' } }],
+      },
       1_000,
     )
     expect(JSON.stringify(value)).not.toContain('hidden')

@@ -36,6 +36,14 @@ describe('a history', () => {
     expect(history.output).toEqual([line])
   })
 
+  test('is saved without the values of its variables', () => {
+    const recorded = histories.exit as Recorded
+    const spec = { ...recorded.spec, env: { COLOUR: 'hunter2' }, secretEnv: { TOKEN: '***' } }
+    const file = fileOf({ ...recorded, spec })
+    expect(JSON.stringify(file)).not.toContain('hunter2')
+    expect(file.spec).toMatchObject({ env: { COLOUR: '***' }, secretEnv: { TOKEN: '***' } })
+  })
+
   test('without its beginning says so', () => {
     const opened = read({ ...exit, events: exit.events.slice(1) })
     expect(opened).toMatchObject({ type: 'history', history: { isTrimmed: true } })

@@ -31,11 +31,11 @@ const types = () => loaded()?.steps.map(({ event }) => event.event.type)
 
 test('holds the whole log with the contexts of its manager, and grows', { timeout: 90_000 }, async () => {
   const restart = { policy: 'on-failure', max: 1, backOffMs: 0 } as const
-  const task = await running(world.far, { restart, env: { KEY: 'secret' } })
+  const task = await running(world.far, { restart, secretEnv: { KEY: 'hunter2' } })
   open(task.id.slice(0, 8))
   await expect.poll(types, patience).toEqual(['Created', 'Placed', 'Started'])
   expect(loaded()?.task.id).toBe(task.id)
-  expect(loaded()?.explanation.spec.env).toEqual({ KEY: '***' })
+  expect(loaded()?.explanation.spec.secretEnv).toEqual({ KEY: '***' })
   world.driver.exit(task.id, 3)
   await expect
     .poll(types, patience)

@@ -57,7 +57,8 @@ const spec: TaskSpec = {
   driver: 'docker',
   image: 'registry.example/app:1.2',
   command: ['sh', '-c', 'echo "a: b"; # no comment\nexit 3'],
-  env: { TOKEN: '***', 'odd name': '***' },
+  env: { COLOUR: 'red', 'odd name': '***' },
+  secretEnv: { TOKEN: '***' },
   labels: { zone: '01', on: 'off' },
   mounts: [{ source: '/data', target: '/in', readOnly: true }],
   restart: { policy: 'on-failure', max: 3, backOffMs: 500 },
@@ -93,12 +94,13 @@ describe('a specification', () => {
     expect(parse(yamlOf({ word, list: [word, { word }] }))).toEqual({ word, list: [word, { word }] }),
   )
 
-  test('as rows shows no value of the environment', () => {
+  test('as rows shows what is masked as masked', () => {
     const rows = specRows(spec).flatMap((group) => group.rows)
     expect(rows.filter(({ kind }) => kind === 'masked')).toEqual([
-      { name: 'TOKEN', value: 'masked', kind: 'masked' },
       { name: 'odd name', value: 'masked', kind: 'masked' },
+      { name: 'TOKEN', value: 'masked', kind: 'masked' },
     ])
+    expect(rows).toContainEqual({ name: 'COLOUR', value: 'red', kind: 'code' })
     expect(rows).toContainEqual({ name: 'Runs again', value: 'before', kind: 'task' })
     expect(specRows({ driver: 'process' }).map(({ title }) => title)).toEqual(['What runs'])
   })

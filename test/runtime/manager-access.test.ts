@@ -22,6 +22,7 @@ type Request = Exclude<ClientMessage['type'], 'ClientHello' | 'CreditOutput'>
 /** What each request says beside its type and number, so that it passes its schema. */
 const bodies: { readonly [K in Request]: object } = {
   SubmitTask: { taskId: 'b', spec: spec() },
+  PlanTask: { spec: spec() },
   RerunTask: { taskId: 'a', newTaskId: 'c' },
   StopTask: { taskId: 'a' },
   QueryTasks: {},
@@ -92,6 +93,19 @@ test.each(Object.keys(bodies) as Request[])('%s with the other token is not forb
   const end = await come(token, { type, req: 1, ...bodies[type] })
   expect(repliesTo(end, 1)[0]).toBeDefined()
   expect(repliesTo(end, 1).map(({ code }) => code)).not.toContain('Forbidden')
+})
+
+test('values of variables are for who may do everything, and secrets for nobody', async () => {
+  const vars = { env: { COLOUR: 'red' }, secretEnv: { KEY: 'hunter2' } }
+  await (await rig.client()).submit('a', spec(vars))
+  for (const [shown, env] of [
+    [token, { COLOUR: 'red' }],
+    [viewToken, { COLOUR: '***' }],
+  ] as const) {
+    const end = await come(shown, { type: 'ExplainTask', req: 1, taskId: 'a' })
+    expect(repliesTo(end, 1)[0]).toMatchObject({ type: 'Explanation', spec: { env, secretEnv: { KEY: '***' } } })
+    expect(JSON.stringify(end.received)).not.toContain('hunter2')
+  }
 })
 
 test('a worker with the token that may only look is refused before anything of it is read', async () => {

@@ -85,6 +85,27 @@ describe('a submission', () => {
     expect(await client.submit('a', filled(quarter - 100))).toMatchObject({ existing: false })
   })
 
+  test('has its secrets go to its worker as variables, which one that knows of no secrets takes, and to its next run', async () => {
+    const worker = await rig.worker()
+    const asked = spec({ env: { COLOUR: 'red' }, secretEnv: { KEY: 'hunter2' } })
+    await client.submit('a', asked)
+    await client.submit('a', asked)
+    await expect(client.submit('a', spec({ ...asked, secretEnv: { KEY: 'other' } }))).rejects.toThrow(
+      /choose another id/,
+    )
+    await rig.settle()
+    const both = { COLOUR: 'red', KEY: 'hunter2' }
+    const given = (taskId: string) => worker.desired.get(`${taskId}.1`)?.spec
+    expect(given('a')).toMatchObject({ env: both })
+    expect(given('a')).not.toHaveProperty('secretEnv')
+    await client.stop('a')
+    worker.exited('a.1', 143)
+    await rig.settle()
+    await client.rerun('a', 'again')
+    await rig.settle()
+    expect(given('again')).toMatchObject({ env: both })
+  })
+
   test('that runs a final task again is a new task which names it', async () => {
     const asked = spec({ env: { SECRET: 'x' } })
     await client.submit('first', asked)

@@ -3,6 +3,7 @@
  * machine's graph, `troupe.chart/1`, as `troupe chart --json` writes it. What is opened is checked, for anybody may have
  * written it.
  */
+import { shownSpec } from '../../../actors/environment.ts'
 import { TaskEvent, TaskSpec, TaskView } from '../../../actors/model.ts'
 import { version } from '../../../runtime/client/handshake.ts'
 import type { LogLine } from '../../../runtime/client/log-lines.ts'
@@ -40,7 +41,7 @@ export interface SavedOutput {
   readonly note: string | null
 }
 
-/** The file of a history as it stands. */
+/** The file of a history as it stands, for whoever it will be sent to: without the values of any variable. */
 export function historyFileOf(history: TaskHistory, logId: string | undefined, output: SavedOutput): HistoryFile {
   const { task, spec, explanation, steps } = history
   return {
@@ -49,8 +50,8 @@ export function historyFileOf(history: TaskHistory, logId: string | undefined, o
     savedAtMs: Date.now(),
     logId: logId ?? null,
     task,
-    spec: spec ?? null,
-    explanation: explanation ?? null,
+    spec: spec === undefined ? null : shownSpec(spec, false),
+    explanation: explanation === undefined ? null : { ...explanation, spec: shownSpec(explanation.spec, false) },
     events: steps.map(({ event }) => event),
     output: output.lines,
     outputNote: output.note,

@@ -20,7 +20,7 @@ export interface HistoryStep {
 export interface TaskHistory {
   /** As it stands now, or stood when it was saved. */
   readonly task: TaskView
-  /** Values of `env` are masked. */
+  /** Secrets are masked, and for a token that may only look all values of `env`. */
   readonly spec: TaskSpec | undefined
   readonly explanation: Explanation | undefined
   /** Oldest first. */

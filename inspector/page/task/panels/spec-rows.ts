@@ -1,5 +1,6 @@
 /** A specification as rows for people, in groups; what was not asked for is left out. */
 import type { TaskSpec } from '../../../../actors/model.ts'
+import { mask } from '../../../../actors/shown.ts'
 import { formatBytes, formatCommand, formatCpus, formatDuration, plural } from '../../ui/format.ts'
 
 export interface SpecRow {
@@ -54,8 +55,11 @@ const whatRuns = (spec: TaskSpec): SpecRow[] => [
   ),
 ]
 
-const environment = ({ env = {} }: TaskSpec): SpecRow[] =>
-  Object.entries(env).map(([name, value]) => ({ name, value: value === '***' ? 'masked' : value, kind: 'masked' }))
+// Where the token may only look, all values are masked, and those of secrets are for everybody.
+const environment = ({ env = {}, secretEnv = {} }: TaskSpec): SpecRow[] =>
+  [...Object.entries(env), ...Object.entries(secretEnv)].map(([name, value]) =>
+    value === mask ? { name, value: 'masked', kind: 'masked' } : { name, value, kind: 'code' },
+  )
 
 const asks = (spec: TaskSpec): SpecRow[] => [
   ...text('CPUs', spec.cpus === undefined ? undefined : formatCpus(spec.cpus)),

@@ -3,6 +3,7 @@ import './spec.css'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { TaskSpec } from '../../../../actors/model.ts'
+import { mask } from '../../../../actors/shown.ts'
 import { go } from '../../navigation.ts'
 import { formatRoute, type Route } from '../../route.ts'
 import { announce } from '../../ui/announce.ts'
@@ -32,12 +33,15 @@ export function SpecPanel({ history: { spec } }: PanelProps) {
       >
         {form === 'table' ? <SpecTable spec={spec} /> : <SpecText key={form} text={text} name={formLabels[form]} />}
       </Tabs>
-      {spec.env === undefined ? undefined : (
-        <p class="spec-note">Values of the environment may be secrets, so the manager shows them to nobody.</p>
-      )}
+      {hasMasked(spec) ? (
+        <p class="spec-note">Secrets are shown to nobody, and other variables not to who may only look.</p>
+      ) : undefined}
     </section>
   )
 }
+
+const hasMasked = ({ env, secretEnv }: TaskSpec): boolean =>
+  [env, secretEnv].some((values) => Object.values(values ?? {}).includes(mask))
 
 function SpecText({ text, name }: { readonly text: string; readonly name: string }) {
   const [copied, setCopied] = useState(false)
