@@ -153,6 +153,8 @@ export const PlacementDecision = Type.Object({
   refusals: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), why: Type.String() })),
   /** Nodes that were looked at, also those that the lists leave out. */
   considered: Type.Integer({ minimum: 0 }),
+  /** How many nodes there are, where a sample of them was enough; absent: all were looked at. */
+  of: Type.Optional(Type.Integer({ minimum: 0 })),
   /** One sentence, "2 nodes not ready; 3 nodes lack 512 MiB of memory", when none was fit. */
   why: Type.Optional(Type.String()),
   /** One sentence when the node of the last attempt was preferred or avoided: why, and what came of it. */
@@ -198,10 +200,10 @@ export const TaskView = Type.Object({
   labels: Labels,
   /** What it reserves on its node. */
   reserved: Resources,
-  /** The task that this one runs again. */
-  rerunOf: Type.Union([Type.String(), Type.Null()]),
   /** The ports that its newest attempt has, while that is open; absent: none. */
   ports: Type.Optional(Type.Array(HostPort)),
+  /** The task that this one runs again. */
+  rerunOf: Type.Union([Type.String(), Type.Null()]),
   /** When it was accepted; milliseconds since 1970 by the manager's clock, as all times here. */
   createdAtMs: TimeMs,
   /** When its newest attempt was placed. */
@@ -257,10 +259,10 @@ export const NodeRegistration = Type.Object({
   resources: Resources,
   labels: Labels,
   drivers: Type.Record(Type.String({ maxLength: 63 }), DriverState),
-  /** By which two workers on one machine are told; absent where it is not known, and of a worker of before. */
-  machine: Type.Optional(NodeMachine),
   /** Where its free ports are taken from; absent: a worker of before, which knows nothing of ports and gets no task with some. */
   ports: Type.Optional(PortRange),
+  /** By which two workers on one machine are told; absent where it is not known, and of a worker of before. */
+  machine: Type.Optional(NodeMachine),
 })
 export type NodeRegistration = Static<typeof NodeRegistration>
 
@@ -286,12 +288,12 @@ export const NodeView = Type.Object({
   reserved: Resources,
   /** Tasks that are on it. */
   tasks: Type.Integer({ minimum: 0 }),
-  /** What constraints of tasks can name. */
-  labels: Labels,
   /** Where its free ports are taken from; absent: its worker knows nothing of ports. */
   portRange: Type.Optional(PortRange),
   /** Ports that its attempts hold, in that range and outside of it; a manager of before does not say. */
   portsHeld: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** What constraints of tasks can name. */
+  labels: Labels,
   /** The drivers that it offers; `unavailable`: its engine does not answer. */
   drivers: Type.Record(Type.String(), DriverState),
   /** What its machine uses, as it was last told; absent while it is `Down`, or of a worker that does not say. */

@@ -6,7 +6,7 @@
  * that lasts: a node of the wrong zone is refused for its zone even while it is down, since its return would not help.
  */
 import type { DriverState, NodeState, Resources } from '../model.ts'
-import { addResources, cpusText, memoryText, microCpus, subtractResources } from './resources.ts'
+import { cpusText, memoryText, microCpus, subtractResources } from './resources.ts'
 
 /** A node as a scheduler sees it. */
 export interface CandidateNode {
@@ -22,6 +22,10 @@ export interface CandidateNode {
   readonly offered: Resources
   /** What tasks hold of it already; cpus in cores. */
   readonly reserved: Resources
+  /** How many attempts hold that, given-up ones included. */
+  readonly attempts: number
+  /** What its machine used when last told, and what was reserved on it since then; absent where nothing is known of it. */
+  readonly load?: Resources
   /** As its operator set them. */
   readonly labels: Readonly<Record<string, string>>
   /** What it runs, and whether each can be asked now. */
@@ -86,8 +90,8 @@ export function matches(text: string): Filter {
   }
 }
 
-export const offersCpus = (asked: number): Filter => ({
-  admits: (node) => microCpus(asked) <= microCpus(node.offered.cpus),
+export const offersCpus = (asked: number, micro = microCpus(asked)): Filter => ({
+  admits: (node) => micro <= microCpus(node.offered.cpus),
   why: (node) => `offers ${cpusText(node.offered.cpus)}, less than the ${cpusText(asked)} asked`,
   sum: (count) => plural(count, `offers less than ${cpusText(asked)}`, `offer less than ${cpusText(asked)}`),
 })
@@ -130,8 +134,8 @@ export const driverComplete = (driver: string): Filter => ({
   sum: (count) => plural(count, `with driver ${driver} unavailable`, `with driver ${driver} unavailable`),
 })
 
-export const freeCpus = (asked: Resources): Filter => ({
-  admits: (node) => microCpus(addResources(node.reserved, asked).cpus) <= microCpus(node.offered.cpus),
+export const freeCpus = (asked: Resources, micro = microCpus(asked.cpus)): Filter => ({
+  admits: (node) => microCpus(node.reserved.cpus) + micro <= microCpus(node.offered.cpus),
   why(node) {
     const free = subtractResources(node.offered, node.reserved)
     return `lacks ${cpusText(asked.cpus)} now: ${cpusText(free.cpus)} of ${cpusText(node.offered.cpus)} free`

@@ -16,4 +16,5 @@ export const roundRobin: Scheduler<RoundRobinState> = {
   // Those after the cursor are this round's, the others the next one's; of equal costs the lowest nodeId wins.
   score: (_ask, node, { last }) => (last === null || node.nodeId > last ? 0 : 1),
   picked: (node) => ({ last: node.nodeId }),
+  after: ({ last }) => last,
 }

@@ -7,39 +7,100 @@ import { type AttemptKey, attemptName, parseAttemptName, type Resources } from '
 import { addResources, subtractResources } from '../../actors/schedulers/resources.ts'
 import type { CandidateNode } from '../../actors/schedulers/scheduler.ts'
 
-/** A node without its reservations, which are counted here. */
-export type CapacityNode = Omit<CandidateNode, 'reserved'>
+/** A node without what is counted here. */
+export type CapacityNode = Omit<CandidateNode, 'reserved' | 'attempts' | 'load'>
+
+/** The place of a node, for as long as the node is known; what stands there is replaced, never edited. */
+export interface Slot {
+  /** Small, and another node's once this one is gone. */
+  readonly number: number
+  node: CandidateNode
+}
 
 interface Ledger {
   readonly attempts: Map<string, Resources>
   sum: Resources
 }
 
+/** What a machine used when it was last told, and what was reserved on it at that moment. */
+interface Load {
+  readonly used: Resources
+  readonly reserved: Resources
+}
+
 const none: Resources = { cpus: 0, memoryBytes: 0 }
 
 export class Capacity {
   readonly #ledgers = new Map<string, Ledger>()
-  /** In the order of their ids; a node is replaced, never edited. */
-  readonly #nodes: CandidateNode[] = []
+  readonly #loads = new Map<string, Load>()
+  readonly #slots = new Map<string, Slot>()
+  /** In the order of their ids. */
+  readonly #ring: Slot[] = []
+  /** Numbers of slots that are gone. */
+  readonly #free: number[] = []
 
-  get nodes(): readonly CandidateNode[] {
-    return this.#nodes
+  /** The nodes in the order of their ids. */
+  get ring(): readonly Slot[] {
+    return this.#ring
+  }
+
+  slot(nodeId: string): Slot | undefined {
+    return this.#slots.get(nodeId)
   }
 
   node(nodeId: string): CandidateNode | undefined {
-    const node = this.#nodes[this.#find(nodeId)]
-    return node?.nodeId === nodeId ? node : undefined
+    return this.#slots.get(nodeId)?.node
+  }
+
+  *nodes(): Generator<CandidateNode> {
+    for (const { node } of this.#ring) yield node
   }
 
   setNode(node: CapacityNode): void {
-    const at = this.#find(node.nodeId)
-    const known = this.#nodes[at]?.nodeId === node.nodeId
-    this.#nodes.splice(at, known ? 1 : 0, { ...node, reserved: this.reserved(node.nodeId) })
+    const { nodeId } = node
+    const slot = this.#slots.get(nodeId)
+    if (slot !== undefined) {
+      slot.node = this.#candidate(node)
+      return
+    }
+    const made: Slot = { number: this.#free.pop() ?? this.#slots.size, node: this.#candidate(node) }
+    this.#slots.set(nodeId, made)
+    this.#ring.splice(this.placeAfter(nodeId), 0, made)
   }
 
-  /** Forgets the node, not the attempts that hold something on it. */
-  removeNode(nodeId: string): void {
-    if (this.node(nodeId)) this.#nodes.splice(this.#find(nodeId), 1)
+  /** Forgets the node, not the attempts that hold something on it. Its slot, if there was one. */
+  removeNode(nodeId: string): Slot | undefined {
+    const slot = this.#slots.get(nodeId)
+    if (slot === undefined) return undefined
+    this.#ring.splice(this.placeAfter(nodeId) - 1, 1)
+    this.#slots.delete(nodeId)
+    this.#loads.delete(nodeId)
+    this.#free.push(slot.number)
+    return slot
+  }
+
+  /** Where in the ring the first node stands whose id is higher than this one; its length, if there is none. */
+  placeAfter(nodeId: string): number {
+    let low = 0
+    let high = this.#ring.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#ring[middle] as Slot).node.nodeId <= nodeId) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /**
+   * What a node's machine uses now, by its own measure; undefined: that is no longer known. What is reserved on it from now
+   * on is counted on top of it until the next measure comes, which then contains what those tasks really use.
+   */
+  setLoad(nodeId: string, used: Resources | undefined): void {
+    const slot = this.#slots.get(nodeId)
+    if (slot === undefined) return
+    if (used === undefined) this.#loads.delete(nodeId)
+    else this.#loads.set(nodeId, { used, reserved: this.reserved(nodeId) })
+    slot.node = this.#candidate(slot.node)
   }
 
   reserved(nodeId: string): Resources {
@@ -57,10 +118,11 @@ export class Capacity {
 
   /** Idempotent by the attempt's identity: of two amounts for the same attempt the newer one counts. */
   reserve(nodeId: string, taskId: string, attempt: number, resources: Resources): void {
-    this.release(nodeId, taskId, attempt)
     const ledger = this.#ledgers.get(nodeId) ?? { attempts: new Map<string, Resources>(), sum: none }
-    ledger.attempts.set(attemptName({ taskId, attempt }), resources)
-    ledger.sum = addResources(ledger.sum, resources)
+    const name = attemptName({ taskId, attempt })
+    const before = ledger.attempts.get(name)
+    ledger.attempts.set(name, resources)
+    ledger.sum = addResources(before === undefined ? ledger.sum : subtractResources(ledger.sum, before), resources)
     this.#ledgers.set(nodeId, ledger)
     this.#refresh(nodeId)
   }
@@ -79,19 +141,27 @@ export class Capacity {
   }
 
   #refresh(nodeId: string): void {
-    const node = this.node(nodeId)
-    if (node) this.#nodes[this.#find(nodeId)] = { ...node, reserved: this.reserved(nodeId) }
+    const slot = this.#slots.get(nodeId)
+    if (slot !== undefined) slot.node = this.#candidate(slot.node)
   }
 
-  /** Where the node is, or would be inserted. */
-  #find(nodeId: string): number {
-    let low = 0
-    let high = this.#nodes.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#nodes[middle] as CandidateNode).nodeId < nodeId) low = middle + 1
-      else high = middle
+  /** Every node is made of its fields in one order, which keeps the many looks at them fast. */
+  #candidate({ nodeId, name, state, draining, offered, labels, drivers }: CapacityNode): CandidateNode {
+    const ledger = this.#ledgers.get(nodeId)
+    const reserved = ledger?.sum ?? none
+    const load = this.#loads.get(nodeId)
+    const node = {
+      nodeId,
+      name,
+      state,
+      draining,
+      offered,
+      labels,
+      drivers,
+      reserved,
+      attempts: ledger?.attempts.size ?? 0,
     }
-    return low
+    if (load === undefined) return node
+    return { ...node, load: addResources(load.used, subtractResources(reserved, load.reserved)) }
   }
 }

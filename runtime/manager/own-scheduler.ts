@@ -16,9 +16,24 @@ export function ownScheduler<State>(scheduler: Scheduler<State>, logger: Logger)
     lastFault = fault
     logger.error(`the scheduler ${scheduler.name} ${fault}; tasks are placed without its word where it fails`)
   }
+  const { after } = scheduler
   return {
     name: scheduler.name,
     initial: scheduler.initial,
+    ...(after === undefined
+      ? {}
+      : {
+          after(state: State) {
+            try {
+              const nodeId = after.call(scheduler, state)
+              if (nodeId === null || typeof nodeId === 'string') return nodeId
+              tell(`gave what is neither a nodeId nor null in after, ${nodeId}`)
+            } catch (error) {
+              tell(`threw in after: ${error instanceof Error ? error.message : String(error)}`)
+            }
+            return null
+          },
+        }),
     score(ask, node, state) {
       try {
         const cost = scheduler.score(ask, node, state)

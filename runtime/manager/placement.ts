@@ -4,17 +4,21 @@
  *
  * Tasks with equal asks form a group and share one verdict. A refused group is asked about again only once the node that
  * changed is fit for it: filters look at one node at a time, so no other change can help. A change thus costs one cheap
- * look per refused group, and one decision per group that it can help, however many tasks wait.
+ * look per refused group, and one decision per group that it can help, however many tasks wait. What a decision costs does
+ * not grow with the nodes (`Choice`); a refusal is only said after each of them was looked at, and put into words only when
+ * somebody is to hear it.
  *
  *   placement.enqueue(…)
  *   for (let placed = placement.next(atMs); placed; placed = placement.next(atMs)) placement.reserve(placed.nodeId, …)
  *   for (const refused of placement.newlyRefused(atMs)) …
  */
 import type { AttemptKey, PlacementDecision, Resources } from '../../actors/model.ts'
-import { isWithin, microCpus } from '../../actors/schedulers/resources.ts'
-import { type Ask, type CandidateNode, decide, fitnessOf, type Scheduler } from '../../actors/schedulers/scheduler.ts'
+import { isWithin } from '../../actors/schedulers/resources.ts'
+import { type Ask, type CandidateNode, fitnessOf, type Scheduler } from '../../actors/schedulers/scheduler.ts'
 import { Capacity, type CapacityNode } from './capacity.ts'
+import { Choice } from './choice.ts'
 import { Heap } from './heap.ts'
+import { kindOf } from './prospects.ts'
 
 export interface Placed {
   readonly taskId: string
@@ -37,38 +41,31 @@ interface Entry {
 interface Group {
   readonly key: string
   readonly ask: Ask
+  /** What the filters make of it. */
+  readonly kind: string
   readonly fits: (node: CandidateNode) => boolean
   readonly waiting: Heap<Entry>
   /** Those that wait and were not told of a refusal. */
   readonly untold: Set<Entry>
   /** Present while the group is refused, with the version of the capacity that it speaks of. */
-  refusal: { decision: PlacementDecision; version: number } | undefined
+  refusal: { readonly atMs: number; readonly version: number; decision?: PlacementDecision } | undefined
 }
 
 const entryPrecedes = (a: Entry, b: Entry): boolean => a.seq < b.seq || (a.seq === b.seq && a.taskId < b.taskId)
 const groupPrecedes = (a: Group, b: Group): boolean =>
   entryPrecedes(a.waiting.peek() as Entry, b.waiting.peek() as Entry)
 
-/** Equal for asks that get the same answer from every node. */
-const keyOf = (ask: Ask): string =>
-  JSON.stringify([
-    ask.driver,
-    microCpus(ask.reserved.cpus),
-    ask.reserved.memoryBytes,
-    [...new Set(ask.constraints)].sort(),
-    ask.prefer ?? null,
-    ask.avoid ?? null,
-  ])
+/** Equal for asks that get the same answer from every node, and of the same scheduler the same pick. */
+const keyOf = (ask: Ask, kind: string): string => JSON.stringify([kind, ask.prefer ?? null, ask.avoid ?? null])
 
 export class Placement<State = unknown> {
-  readonly #scheduler: Scheduler<State>
   readonly #capacity = new Capacity()
+  readonly #choice: Choice<State>
   readonly #entries = new Map<string, Entry>()
   readonly #groups = new Map<string, Group>()
   /** Groups that may have a fit node, by their first task. */
   readonly #open = new Heap<Group>(groupPrecedes)
   readonly #refused = new Set<Group>()
-  #state: State
   /** Counts the changes of nodes and reservations. */
   #version = 0
   #decisions = 0
@@ -76,8 +73,7 @@ export class Placement<State = unknown> {
   #pick: { taskId: string; nodeId: string; reserved: Resources } | undefined
 
   constructor(scheduler: Scheduler<State>) {
-    this.#scheduler = scheduler
-    this.#state = scheduler.initial
+    this.#choice = new Choice(this.#capacity, scheduler)
   }
 
   /** How many tasks wait. */
@@ -90,9 +86,9 @@ export class Placement<State = unknown> {
     return this.#decisions
   }
 
-  /** The nodes with their reservations, by nodeId. */
+  /** The nodes with their reservations, by nodeId; a copy. */
   get nodes(): readonly CandidateNode[] {
-    return this.#capacity.nodes
+    return [...this.#capacity.nodes()]
   }
 
   node(nodeId: string): CandidateNode | undefined {
@@ -137,8 +133,26 @@ export class Placement<State = unknown> {
 
   /** A node is gone for good. What attempts hold on it stays counted until released. Unknown: nothing happens. */
   removeNode(nodeId: string): void {
-    this.#capacity.removeNode(nodeId)
-    this.#changed(nodeId)
+    const slot = this.#capacity.removeNode(nodeId)
+    if (slot !== undefined) this.#choice.removed(slot)
+    this.#version += 1
+  }
+
+  /**
+   * What a node's machine uses now, by its own measure, in cores and bytes; undefined: that is no longer known. Only a
+   * scheduler's costs follow it: it makes no node unfit, and no waiting task is asked about again for it. Unknown node:
+   * nothing happens.
+   */
+  setLoad(nodeId: string, load: Resources | undefined): void {
+    this.#capacity.setLoad(nodeId, load)
+  }
+
+  /**
+   * What each known scheduler would decide for such a task now, this cluster's own first; a refusal where no node is fit.
+   * Nothing is changed by it, and no turn is taken.
+   */
+  compare(ask: Ask, atMs: number): PlacementDecision[] {
+    return this.#choice.compare(ask, kindOf(ask), atMs)
   }
 
   /**
@@ -150,12 +164,17 @@ export class Placement<State = unknown> {
     const pick = this.#pick?.taskId === taskId ? this.#pick : undefined
     if (pick && pick.nodeId !== nodeId) throw new Error(`${taskId} was placed on ${pick.nodeId}, not on ${nodeId}`)
     this.#capacity.reserve(nodeId, taskId, attempt, resources)
-    const node = this.#capacity.node(nodeId)
-    if (pick && !(node && isWithin(node.reserved, node.offered))) throw new Error(`${nodeId} is oversubscribed`)
-    if (pick) this.#pick = undefined
+    const slot = this.#capacity.slot(nodeId)
+    if (pick && !(slot && isWithin(slot.node.reserved, slot.node.offered)))
+      throw new Error(`${nodeId} is oversubscribed`)
+    if (!pick || !slot) {
+      this.#changed(nodeId)
+      return
+    }
+    this.#pick = undefined
     // What was picked only takes capacity away, so that nobody who waits can be helped by it.
-    if (pick) this.#version += 1
-    else this.#changed(nodeId)
+    this.#version += 1
+    this.#choice.changed(slot)
   }
 
   /** Gives an attempt's resources back. Nothing reserved: nothing happens. */
@@ -171,18 +190,17 @@ export class Placement<State = unknown> {
     if (this.#pick) throw new Error(`${this.#pick.taskId} was placed and not reserved`)
     for (let group = this.#open.peek(); group; group = this.#open.peek()) {
       this.#decisions += 1
-      const { decision, nodeId, state } = decide(this.#scheduler, group.ask, this.nodes, this.#state, atMs)
-      if (nodeId === undefined) {
+      const picked = this.#choice.pick(group.ask, group.kind, atMs)
+      if (picked === undefined) {
         this.#open.remove(group)
         this.#refused.add(group)
-        group.refusal = { decision, version: this.#version }
+        group.refusal = { atMs, version: this.#version }
         continue
       }
       const entry = group.waiting.peek() as Entry
-      this.#state = state
       this.#leave(entry)
-      this.#pick = { taskId: entry.taskId, nodeId, reserved: group.ask.reserved }
-      return { taskId: entry.taskId, nodeId, decision }
+      this.#pick = { taskId: entry.taskId, nodeId: picked.nodeId, reserved: group.ask.reserved }
+      return { taskId: entry.taskId, ...picked }
     }
     return undefined
   }
@@ -212,21 +230,26 @@ export class Placement<State = unknown> {
   }
 
   #refusalOf(group: Group, atMs: number): PlacementDecision | undefined {
-    if (group.refusal && group.refusal.version !== this.#version) {
+    const { refusal } = group
+    if (refusal === undefined) return undefined
+    if (refusal.version !== this.#version) {
       this.#decisions += 1
-      const { decision } = decide(this.#scheduler, group.ask, this.nodes, this.#state, atMs)
-      group.refusal = { decision, version: this.#version }
+      group.refusal = { atMs, version: this.#version }
     }
-    return group.refusal?.decision
+    const current = group.refusal as NonNullable<Group['refusal']>
+    current.decision ??= this.#choice.refusal(group.ask, group.kind, current.atMs)
+    return current.decision
   }
 
   #groupOf(ask: Ask): Group {
-    const key = keyOf(ask)
+    const kind = kindOf(ask)
+    const key = keyOf(ask, kind)
     const known = this.#groups.get(key)
     if (known) return known
     const group: Group = {
       key,
       ask,
+      kind,
       fits: fitnessOf(ask),
       waiting: new Heap(entryPrecedes),
       untold: new Set(),
@@ -256,12 +279,14 @@ export class Placement<State = unknown> {
   /** Opens the refused groups that the changed node is now fit for. */
   #changed(nodeId: string): void {
     this.#version += 1
-    const node = this.#capacity.node(nodeId)
-    if (!node) return
+    const slot = this.#capacity.slot(nodeId)
+    if (!slot) return
+    this.#choice.changed(slot)
     for (const group of this.#refused) {
-      if (!group.fits(node)) continue
+      if (!group.fits(slot.node)) continue
       this.#refused.delete(group)
       group.refusal = undefined
+      this.#choice.suggest(group.kind, slot)
       this.#open.push(group)
     }
   }

@@ -173,6 +173,7 @@ describe('explained', () => {
     draining: false,
     offered: { cpus: 1, memoryBytes: 2 ** 30 },
     reserved: { cpus: 0, memoryBytes: 0 },
+    attempts: 0,
     labels: {},
     drivers: { process: 'complete' },
     ...changes,

@@ -24,6 +24,7 @@ const node = (changes: Partial<CandidateNode> = {}): CandidateNode => ({
   draining: false,
   offered: { cpus: 2, memoryBytes: 1_024 * MiB },
   reserved: { cpus: 0, memoryBytes: 0 },
+  attempts: 0,
   labels: { zone: 'a', empty: '' },
   drivers: { docker: 'complete' },
   ...changes,

@@ -11,6 +11,7 @@ const node = (nodeId: string, changes: Partial<CandidateNode> = {}): CandidateNo
   draining: false,
   offered: { cpus: 8, memoryBytes: 1_000 },
   reserved: { cpus: 0, memoryBytes: 0 },
+  attempts: 0,
   labels: {},
   drivers: { process: 'complete' },
   ...changes,

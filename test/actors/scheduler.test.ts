@@ -22,6 +22,7 @@ const node = (nodeId: string, changes: Partial<CandidateNode> = {}): CandidateNo
   draining: false,
   offered: { cpus: 4, memoryBytes: GiB },
   reserved: { cpus: 0, memoryBytes: 0 },
+  attempts: 0,
   labels: {},
   drivers: { docker: 'complete' },
   ...changes,
