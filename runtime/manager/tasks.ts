@@ -9,9 +9,7 @@ import { checkSpec } from '../../actors/policies.ts'
 import type { Access } from '../../actors/protocol/access.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
-import type { Ask } from '../../actors/schedulers/scheduler.ts'
-import { askOf, viewOf } from '../../actors/standing.ts'
-import { pathOf } from '../../actors/step.ts'
+import { viewOf } from '../../actors/standing.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
@@ -64,24 +62,6 @@ function ordered(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, ordered(field)]))
 }
 
-/** As it is stored. Throws `Invalid` for what no task can be. */
-function bytesOf(spec: TaskSpec): Uint8Array {
-  const wrong = checkSpec(spec)
-  if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
-  const bytes = encodeRecord(spec)
-  if (bytes.length <= modelLimits.specBytesMax) return bytes
-  const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
-  throw new TroupeError('Invalid', message)
-}
-
-/** What it asks of a node now. One that is placed, or final, is looked at as if it came for the first time. */
-function askNow(snapshot: AnyMachineSnapshot): Ask {
-  const ask = askOf(snapshot.context as TaskContext)
-  if (pathOf(snapshot.value).startsWith('Pending')) return ask
-  const { prefer: _prefer, avoid: _avoid, ...plain } = ask
-  return plain
-}
-
 export class Tasks {
   readonly #options: TasksOptions
   /** Submissions under way, by id: a second of the same id waits for the first. */
@@ -109,34 +89,26 @@ export class Tasks {
   async #submit(taskId: string, spec: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
     const { journal, host, book } = this.#options
     journal.admit()
-    const bytes = bytesOf(spec)
-    const existing = await this.#existing(taskId, spec, (known) => known)
-    if (existing !== undefined) return { existing: true, task: existing }
+    const wrong = checkSpec(spec)
+    if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
+    const bytes = encodeRecord(spec)
+    if (bytes.length > modelLimits.specBytesMax) {
+      const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
+      throw new TroupeError('Invalid', message)
+    }
+    const known = book.specs.get(taskId) ?? (await this.specOf(taskId))
+    if (known !== undefined) {
+      if (!sameSpec(known, spec)) {
+        throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
+      }
+      return { existing: true, task: await this.view(taskId) }
+    }
     const actor = await this.#commit((turn) => {
       book.specs.set(taskId, spec)
       turn.put(keys.spec(taskId), bytes)
       return host.create(turn, keys.task(taskId), 'task', { taskId, spec, atMs: turn.atMs })
     })
     return { existing: false, task: actor.view }
-  }
-
-  /**
-   * What submitting it would be checked for, and the task that it would find. Throws `Invalid`, `Conflict`. Who may only
-   * look learns nothing of what is hidden from them: secrets are not compared.
-   */
-  async examine(taskId: string | undefined, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
-    bytesOf(spec)
-    if (taskId === undefined) return undefined
-    await this.#submitting.get(taskId)?.catch(() => undefined)
-    return this.#existing(taskId, spec, (known) => (access === 'everything' ? known : shownSpec(known, false)))
-  }
-
-  /** The task of this id, if it was accepted before. Throws `Conflict` if that was with another spec. */
-  async #existing(taskId: string, spec: TaskSpec, seen: (spec: TaskSpec) => TaskSpec): Promise<TaskView | undefined> {
-    const known = this.#options.book.specs.get(taskId) ?? (await this.specOf(taskId))
-    if (known === undefined) return undefined
-    if (sameSpec(seen(known), seen(spec))) return this.view(taskId)
-    throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
   }
 
   /** Runs a turn, and answers with where its task stands at its end, once that is durable. */
@@ -344,7 +316,6 @@ export class Tasks {
       task: await this.view(taskId),
       spec: shownSpec(spec, access === 'everything'),
       decision: placement.verdict(taskId, clock.nowMs()) ?? context.decision ?? null,
-      schedulers: placement.compare(askNow(snapshot), clock.nowMs()),
       attempts: [...context.attempts],
       events: (await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax })).events,
       timers: (actor?.timers.stored() ?? []).map(({ event, dueAtMs }) => ({ event: event.type, dueAtMs })),
