@@ -147,8 +147,18 @@ export const PlacementDecision = Type.Object({
   atMs: TimeMs,
   /** The id of the node; absent when none was fit. */
   picked: Type.Optional(Type.String()),
-  /** Nodes that were fit, with their cost; the lowest wins, unless `note` says otherwise. */
-  scores: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), cost: Type.Number() })),
+  /**
+   * Nodes that were fit, the best first: by their cost, the lowest wins, unless `note` says otherwise. `affinity` is the
+   * sum of the weights of the task's affinities that the node matches; absent where the task has none.
+   */
+  scores: Type.Array(
+    Type.Object({
+      nodeId: Type.String(),
+      name: Type.String(),
+      cost: Type.Number(),
+      affinity: Type.Optional(Type.Number()),
+    }),
+  ),
   /** Nodes that were not, with the reason. */
   refusals: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), why: Type.String() })),
   /** Nodes that were looked at, also those that the lists leave out. */
