@@ -11,6 +11,7 @@ export type Access = NonNullable<ClientReplies['ClientWelcome']['access']>
 export const changesSomething = {
   ClientHello: false,
   SubmitTask: true,
+  PlanTask: false,
   RerunTask: true,
   StopTask: true,
   QueryTasks: false,

@@ -101,6 +101,11 @@ export const clientMessages = {
   }),
   /** Reply: `Submitted`. Sending it again with the same spec is harmless; with another it is `Conflict`. */
   SubmitTask: Type.Object({ type: Type.Literal('SubmitTask'), req: Req, taskId: TaskId, spec: TaskSpec }),
+  /**
+   * What would come of `SubmitTask` with these fields now; nothing is changed. Reply: `Planned`, or the `Error` that
+   * submitting it would end in. Without `taskId` as with an id that is new.
+   */
+  PlanTask: Type.Object({ type: Type.Literal('PlanTask'), req: Req, taskId: Type.Optional(TaskId), spec: TaskSpec }),
   /** Run a final task again as a new one. The whole id: what changes something is never guessed at. Reply: `Submitted`. */
   RerunTask: Type.Object({ type: Type.Literal('RerunTask'), req: Req, taskId: TaskId, newTaskId: TaskId }),
   /** By the whole id. Reply: `StopAccepted`. `graceMs` overrides the task's own; 0 kills at once. */
@@ -196,6 +201,23 @@ export const clientReplies = {
   Ok: Type.Object({ type: Type.Literal('Ok'), req: Req }),
   /** `existing`: this id was accepted before; nothing new was made. */
   Submitted: Type.Object({ type: Type.Literal('Submitted'), req: Req, existing: Type.Boolean(), task: TaskView }),
+  /** It would be accepted. What would come of it is what would happen now: it promises nothing for the time after. */
+  Planned: Type.Object({
+    type: Type.Literal('Planned'),
+    req: Req,
+    /** This id was accepted before with this very spec, and nothing new would be made; the rest then says nothing. */
+    task: Type.Optional(TaskView),
+    /** The name of the node that it would be placed on; null: it would wait. */
+    node: Type.Union([Type.String(), Type.Null()]),
+    /** The id of that node. */
+    nodeId: Type.Union([Type.String(), Type.Null()]),
+    /** One sentence: why it would wait. */
+    why: Type.Union([Type.String(), Type.Null()]),
+    /** Tasks that wait already and ask for the same, and so would come before it. */
+    ahead: Type.Integer({ minimum: 0 }),
+    /** What each scheduler would decide, this cluster's own first. */
+    decisions: Type.Array(PlacementDecision),
+  }),
   /** The wish to stop is stored. `alreadyFinal`: there was nothing left to stop. */
   StopAccepted: Type.Object({
     type: Type.Literal('StopAccepted'),
@@ -228,9 +250,16 @@ export const clientReplies = {
     spec: TaskSpec,
     /** The newest placement, or the newest refusal while it waits. */
     decision: Type.Union([PlacementDecision, Type.Null()]),
+    /**
+     * What each scheduler would decide now for a task that asks for what this one does, this cluster's own first. What it
+     * holds already counts as taken. Of a manager of before: absent.
+     */
+    schedulers: Type.Optional(Type.Array(PlacementDecision)),
     attempts: Type.Array(AttemptSummary),
     /** The newest transitions, oldest first, at most 50. */
     events: Type.Array(TaskEvent),
+    /** Transitions up to this moment were trimmed, in milliseconds since 1970; absent where none of them is missing. */
+    trimmedUntilMs: Type.Optional(Type.Integer({ minimum: 0 })),
     /** When the next timer of the task is due, and which. */
     timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: Type.Number() })),
   }),

@@ -8,6 +8,7 @@ import { withClient, withConnection } from './connection.ts'
 import { formatAge, formatDuration } from './duration.ts'
 import { eventText } from './event-line.ts'
 import { healthText } from './health-flags.ts'
+import { scoreLines } from './score-table.ts'
 import { formatSize } from './size.ts'
 import { printable, tableLines } from './table.ts'
 import { taskReference } from './task-id.ts'
@@ -43,6 +44,7 @@ export function explanationLines(explanation: Explanation, nowMs: number): strin
   return [
     ...headLines(explanation, nowMs),
     ...section('Placement', decision ? decisionLines(decision, nowMs) : ['none was tried yet']),
+    ...section(placesTitle(task), scoreLines(explanation.schedulers ?? [])),
     ...section('Attempts', attempts.length > 0 ? attemptLines(attempts, decision, nowMs) : ['none yet']),
     ...section(
       'Timers',
@@ -52,6 +54,10 @@ export function explanationLines(explanation: Explanation, nowMs: number): strin
     ...nextStep(task),
   ]
 }
+
+/** It is not asked where it would have been placed then: nodes have changed since, and it holds its place itself. */
+const placesTitle = ({ state }: Explanation['task']): string =>
+  state === 'Pending' ? 'If it were placed now' : 'If one like it were placed now'
 
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ['', title, ...lines.map((line) => `  ${line}`)]

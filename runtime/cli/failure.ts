@@ -9,6 +9,8 @@ export const exitCodes = {
   notFound: 3,
   /** The manager cannot be reached, or refuses us. */
   unreachable: 4,
+  /** `plan`: no node would take it now. */
+  wouldWait: 5,
   /** `wait --timeout` ran out, or the task's own time limit did. */
   timedOut: 124,
   /** Troupe itself failed to run the task. */

@@ -24,6 +24,11 @@ const entries: readonly Entry[] = [
   { name: 'manager', summary: 'start a manager', load: async () => (await import('./manager.ts')).buildManager },
   { name: 'worker', summary: 'start a worker', load: async () => (await import('./worker.ts')).buildWorker },
   { name: 'run', summary: 'run a task', load: async () => (await import('./run.ts')).buildRun },
+  {
+    name: 'plan',
+    summary: 'say what would come of a task, without running it',
+    load: async () => (await import('./plan.ts')).buildPlan,
+  },
   { name: 'status', summary: 'list tasks', load: async () => (await import('./status.ts')).buildStatus },
   {
     name: 'events',
@@ -79,7 +84,7 @@ const entries: readonly Entry[] = [
 const epilogue = `
 Flags come before the environment (TROUPE_ADDR, TROUPE_TOKEN, TROUPE_DATA_DIR), and that before defaults.
 Ids may be cut to a beginning that is clear. Exit codes: 0 ok, 1 error, 2 wrong usage, 3 not found,
-4 manager unreachable or refusing; "run" and "wait" exit with the task's code (see their --help).`
+4 manager unreachable or refusing, 5 it would wait ("plan"); "run" and "wait" exit with the task's code (see their --help).`
 
 /** Runs one command line (without node and script) and answers its exit code. Never rejects. */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {

@@ -86,10 +86,17 @@ const specFlags: readonly Option[] = [
 ]
 
 export function withRunFlags(command: Command): Command {
+  return withTaskFlags(
+    command
+      .option('-d, --detach', 'print the id and go')
+      .option('-i, --interactive', 'says that stdin of a task is /dev/null'),
+  )
+}
+
+/** What describes a task, by flags or by a file. */
+export function withTaskFlags(command: Command): Command {
   command
     .option('-f, --file <file>', 'the task in a file, YAML or JSON; - reads stdin')
-    .option('-d, --detach', 'print the id and go')
-    .option('-i, --interactive', 'says that stdin of a task is /dev/null')
     .option(
       '--id <id>',
       'the id of the task (default: random); running it again with the same is harmless',

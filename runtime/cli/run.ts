@@ -43,7 +43,8 @@ export function buildRun(cli: Cli): Command {
   })
 }
 
-async function taskOf(
+/** The task that the words, the flags or the file describe. Throws UsageError with what is wrong. */
+export async function taskOf(
   { io }: Cli,
   words: readonly string[],
   flags: RunFlags,

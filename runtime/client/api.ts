@@ -34,6 +34,7 @@ export type {
   Explanation,
   ListOptions,
   Metrics,
+  Plan,
   RunOptions,
   TaskPage,
   Troupe,

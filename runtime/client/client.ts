@@ -137,6 +137,12 @@ export class Client {
     return this.#request({ type: 'SubmitTask', taskId, spec }, traits)
   }
 
+  /** What would come of `submit` now; rejects as that would. `taskId` undefined: an id that is new. */
+  async plan(taskId: string | undefined, spec: TaskSpec): Promise<ClientReplies['Planned']> {
+    const which = taskId === undefined ? {} : { taskId }
+    return this.#request({ type: 'PlanTask', ...which, spec }, { reply: 'Planned', what: 'the plan', changes: false })
+  }
+
   /** Runs a final task again under a new id. Rejects as `submit` does, and with `NotFound`, `Ambiguous`. */
   async rerun(taskId: string, newTaskId = this.newTaskId()): Promise<ClientReplies['Submitted']> {
     const traits = { reply: 'Submitted', what: `running task ${taskId} again`, changes: true } as const

@@ -26,6 +26,7 @@ import type {
   Explanation,
   ListOptions,
   Metrics,
+  Plan,
   RunOptions,
   TaskPage,
   Troupe,
@@ -74,6 +75,12 @@ export class RemoteTroupe implements Troupe, TaskHome {
       return knownBy(client, task)
     })
     return new RemoteTask(this, known)
+  }
+
+  async plan(spec: TaskSpec, { id, ...options }: RunOptions = {}): Promise<Plan> {
+    const asked = { what: 'the plan', changes: false }
+    const { type: _type, req: _req, ...plan } = await this.#ask(asked, options, (client) => client.plan(id, spec))
+    return plan
   }
 
   async get(id: string, options: CallOptions = {}): Promise<TaskRef> {

@@ -17,6 +17,9 @@ import type { StreamOptions } from './time-limit.ts'
 /** Why a task is where it is: its view and spec, the newest placement decision, attempts, last events, and timers. */
 export type Explanation = Omit<ClientReplies['Explanation'], 'type' | 'req'>
 
+/** What would come of a task, if it were run now: where it would be placed or why it would wait, and each scheduler's scores. */
+export type Plan = Omit<ClientReplies['Planned'], 'type' | 'req'>
+
 /** How a task is submitted. */
 export interface RunOptions extends CallOptions {
   /**
@@ -80,6 +83,12 @@ export interface Troupe extends AsyncDisposable {
    * then `taskId` of the error is the id to `get`, or to run the same spec by again.
    */
   run(spec: TaskSpec, options?: RunOptions): Promise<TaskRef>
+  /**
+   * What would come of `run` with these now, which changes nothing and promises nothing. Rejects as `run` would: with
+   * `Invalid`, or `Conflict`. `task` of the answer is the one of this id that exists already with this spec; else `node` is
+   * where it would be placed, or `why` says why it would wait, behind `ahead` tasks that ask for the same.
+   */
+  plan(spec: TaskSpec, options?: RunOptions): Promise<Plan>
   /** A task by its id, or a beginning of it that is clear. Rejects with `NotFound`, `Ambiguous`. */
   get(id: string, options?: CallOptions): Promise<TaskRef>
   /** One page of tasks. */

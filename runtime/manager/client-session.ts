@@ -18,6 +18,7 @@ import type { Backups } from './backups.ts'
 import type { Drains } from './drains.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
+import type { Plans } from './plans.ts'
 import type { Samplings, StatsReader } from './samplings.ts'
 import type { Desk } from './stream/desk.ts'
 import { Outlet } from './stream/outlet.ts'
@@ -28,6 +29,7 @@ export interface ClientParts {
   readonly logId: string
   readonly journal: Journal
   readonly tasks: Tasks
+  readonly plans: Plans
   readonly nodes: Nodes
   readonly drains: Drains
   readonly backups: Backups
@@ -207,12 +209,17 @@ export class ClientSession {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { tasks, nodes, drains, backups, journal } = this.#parts
+    const { tasks, plans, nodes, drains, backups, journal } = this.#parts
     const { req } = request
     switch (request.type) {
       case 'SubmitTask':
         await this.#reply({ type: 'Submitted', req, ...(await tasks.submit(request.taskId, request.spec)) })
         break
+      case 'PlanTask': {
+        const plan = await plans.make(request.taskId, request.spec, this.#access)
+        await this.#reply({ type: 'Planned', req, ...plan })
+        break
+      }
       case 'RerunTask':
         await this.#reply({ type: 'Submitted', req, ...(await tasks.rerun(request.taskId, request.newTaskId)) })
         break

@@ -81,6 +81,14 @@ export class Placement<State = unknown> {
     return this.#entries.size
   }
 
+  /** How many tasks wait for which the nodes are as fit as for this ask. */
+  waitingLike(ask: Ask): number {
+    const kind = kindOf(ask)
+    let count = 0
+    for (const group of this.#groups.values()) if (group.kind === kind) count += group.waiting.size
+    return count
+  }
+
   /** How many decisions were made so far: what the work of placing grows with. */
   get decisions(): number {
     return this.#decisions

@@ -9,7 +9,9 @@ import { checkSpec } from '../../actors/policies.ts'
 import type { Access } from '../../actors/protocol/access.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
 import { TroupeError } from '../../actors/protocol/errors.ts'
-import { viewOf } from '../../actors/standing.ts'
+import type { Ask } from '../../actors/schedulers/scheduler.ts'
+import { askOf, viewOf } from '../../actors/standing.ts'
+import { pathOf } from '../../actors/step.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { Clock } from '../clock.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
@@ -21,6 +23,7 @@ import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Book } from './book.ts'
 import type { History } from './history.ts'
+import { hashOfSpec, type KnownIds, textOfSpec, viewOfMark } from './known-ids.ts'
 import type { Placement } from './placement.ts'
 
 export const taskQueryLimits = {
@@ -47,19 +50,28 @@ export interface TasksOptions {
   readonly book: Book
   readonly history: History
   readonly placement: Placement
+  readonly knownIds: KnownIds
   readonly clock: Clock
 }
 
-/** Maps and lists compare by their bytes once keys are in order. */
-function sameSpec(a: TaskSpec, b: TaskSpec): boolean {
-  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b))
+const sameSpec = (a: TaskSpec, b: TaskSpec): boolean => textOfSpec(a) === textOfSpec(b)
+
+/** As it is stored. Throws `Invalid` for what no task can be. */
+function bytesOf(spec: TaskSpec): Uint8Array {
+  const wrong = checkSpec(spec)
+  if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
+  const bytes = encodeRecord(spec)
+  if (bytes.length <= modelLimits.specBytesMax) return bytes
+  const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
+  throw new TroupeError('Invalid', message)
 }
 
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered)
-  if (value === null || typeof value !== 'object') return value
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, ordered(field)]))
+/** What it asks of a node now. One that is placed, or final, is looked at as if it came for the first time. */
+function askNow(snapshot: AnyMachineSnapshot): Ask {
+  const ask = askOf(snapshot.context as TaskContext)
+  if (pathOf(snapshot.value).startsWith('Pending')) return ask
+  const { prefer: _prefer, avoid: _avoid, ...plain } = ask
+  return plain
 }
 
 export class Tasks {
@@ -89,26 +101,52 @@ export class Tasks {
   async #submit(taskId: string, spec: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
     const { journal, host, book } = this.#options
     journal.admit()
-    const wrong = checkSpec(spec)
-    if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
-    const bytes = encodeRecord(spec)
-    if (bytes.length > modelLimits.specBytesMax) {
-      const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
-      throw new TroupeError('Invalid', message)
-    }
-    const known = book.specs.get(taskId) ?? (await this.specOf(taskId))
-    if (known !== undefined) {
-      if (!sameSpec(known, spec)) {
-        throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
-      }
-      return { existing: true, task: await this.view(taskId) }
-    }
+    const bytes = bytesOf(spec)
+    const existing = await this.#existing(taskId, spec, 'everything')
+    if (existing !== undefined) return { existing: true, task: existing }
     const actor = await this.#commit((turn) => {
       book.specs.set(taskId, spec)
       turn.put(keys.spec(taskId), bytes)
       return host.create(turn, keys.task(taskId), 'task', { taskId, spec, atMs: turn.atMs })
     })
     return { existing: false, task: actor.view }
+  }
+
+  /**
+   * What submitting it would be checked for, and the task that it would find. Throws `Invalid`, `Conflict`. Who may only
+   * look learns nothing of what is hidden from them: secrets are not compared.
+   */
+  async examine(taskId: string | undefined, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
+    bytesOf(spec)
+    if (taskId === undefined) return undefined
+    await this.#submitting.get(taskId)?.catch(() => undefined)
+    return this.#existing(taskId, spec, access)
+  }
+
+  /** The task of this id, if it was accepted before. Throws `Conflict` if that was with another spec. */
+  async #existing(taskId: string, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
+    const known = await this.specOf(taskId)
+    if (known === undefined) return this.#trimmed(taskId, spec, access)
+    const seen = (one: TaskSpec) => (access === 'everything' ? one : shownSpec(one, false))
+    if (!sameSpec(seen(known), seen(spec))) {
+      throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
+    }
+    const bytes = this.#actor(taskId) === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
+    // It can have been trimmed since its specification was read.
+    const mark =
+      bytes === undefined && this.#actor(taskId) === undefined ? this.#trimmed(taskId, spec, access) : undefined
+    return (await mark) ?? this.view(taskId)
+  }
+
+  /** The task of this id, if it was trimmed less than a day ago. Throws `Conflict` as `#existing`. */
+  async #trimmed(taskId: string, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
+    const mark = await this.#options.knownIds.find(taskId)
+    if (mark === undefined) return undefined
+    if (access === 'everything' && mark.spec !== hashOfSpec(spec)) {
+      const message = `there was a task ${taskId} with another specification, trimmed less than 24 h ago; choose another id`
+      throw new TroupeError('Conflict', message)
+    }
+    return viewOfMark(taskId, spec, mark)
   }
 
   /** Runs a turn, and answers with where its task stands at its end, once that is durable. */
@@ -178,6 +216,9 @@ export class Tasks {
     }
     if (found.includes(prefix)) return prefix
     const [first] = found
+    // A whole id that was trimmed must not come to mean another that begins so.
+    const trimmed = await this.#options.knownIds.refusal(prefix)
+    if (trimmed !== undefined) throw trimmed
     if (first === undefined) {
       throw new TroupeError('NotFound', `there is no task ${prefix}; "troupe status --all" lists them`)
     }
@@ -203,7 +244,7 @@ export class Tasks {
   /** The machine of a task that has ended. Throws `NotFound`, or `Internal` for a record that cannot be read. */
   async stored(taskId: string): Promise<AnyMachineSnapshot> {
     const bytes = await this.#options.storage.get(keys.task(taskId))
-    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    if (bytes === undefined) throw await this.#missing(taskId)
     return this.#read(taskId, bytes).snapshot
   }
 
@@ -217,8 +258,13 @@ export class Tasks {
     const actor = this.#actor(taskId)
     if (actor !== undefined) return this.#live(taskId, actor)
     const bytes = await this.#options.storage.get(keys.task(taskId))
-    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    if (bytes === undefined) throw await this.#missing(taskId)
     return this.#stored(taskId, bytes)
+  }
+
+  async #missing(taskId: string): Promise<TroupeError> {
+    const trimmed = await this.#options.knownIds.refusal(taskId)
+    return trimmed ?? new TroupeError('NotFound', `there is no task ${taskId}`)
   }
 
   /** Why it waits is told as it is now: what was recorded is from when it began to. */
@@ -316,8 +362,10 @@ export class Tasks {
       task: await this.view(taskId),
       spec: shownSpec(spec, access === 'everything'),
       decision: placement.verdict(taskId, clock.nowMs()) ?? context.decision ?? null,
+      schedulers: placement.compare(askNow(snapshot), clock.nowMs()),
       attempts: [...context.attempts],
-      events: (await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax })).events,
+      events,
+      ...(trimmedUntilMs === undefined ? {} : { trimmedUntilMs }),
       timers: (actor?.timers.stored() ?? []).map(({ event, dueAtMs }) => ({ event: event.type, dueAtMs })),
     }
   }

@@ -1,6 +1,6 @@
 /** A manager for the tests of the client and the command line: it keeps tasks by hand and speaks the real protocol. */
 import type { NodeView, TaskEvent, TaskView } from '../../actors/model.ts'
-import { type ClientMessage, type ClientReply, clientLimits } from '../../actors/protocol/client.ts'
+import { type ClientMessage, type ClientReplies, type ClientReply, clientLimits } from '../../actors/protocol/client.ts'
 import { closeCodes } from '../../actors/protocol/errors.ts'
 import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
 import type { Connection, Listener } from '../../transport/transport.ts'
@@ -43,6 +43,10 @@ export class FakeManager {
   readonly specs = new Map<string, unknown>()
   /** Runs before the usual answer; `undefined` leaves it to that. */
   answer: Answer = () => undefined
+  /** What comes of any task that is planned. */
+  plan: Omit<ClientReplies['Planned'], 'type' | 'req'> = {
+    ...{ node: null, nodeId: null, why: 'no node has registered', ahead: 0, decisions: [] },
+  }
   logId = 'log-1'
   revision = 0
   address = ''
@@ -216,6 +220,8 @@ export class FakeManager {
         if (!existing) this.commit(message.taskId, {}, 'Pending.Queued', { type: 'Submitted' })
         return { type: 'Submitted', req, existing, task: this.tasks.get(message.taskId) as TaskView }
       }
+      case 'PlanTask':
+        return { type: 'Planned', req, ...this.plan }
       case 'QueryTasks':
         return this.#query(message.req, message.filter?.ids)
       case 'QueryNodes':
