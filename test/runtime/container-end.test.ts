@@ -86,3 +86,34 @@ test('the end of one that we have stopped ourselves is told at once', async () =
   await end()
   expect(ends()).toMatchObject([{ exitCode: 137 }])
 })
+
+describe("the engine's event of an end", () => {
+  const run = (more: Partial<ContainerView> = {}) =>
+    reports.observe(view({ phase: 'running', finishedAtMs: undefined, hasMemoryLimit: false, ...more }))
+
+  test('says all of a container that was seen to run without a limit, and never an end before its start', async () => {
+    await run({ startedAtMs: 2_000 })
+    expect(await reports.died('abc', 143, 1_999)).toBe(true)
+    expect(ends()).toMatchObject([{ exitCode: 143, signal: 'SIGTERM', atMs: 1_999, startedAtMs: 1_999 }])
+  })
+
+  test.each<[string, Partial<ContainerView>, number]>([
+    ['with a limit', { hasMemoryLimit: true }, 1],
+    ['whose end the engine has not seen itself', {}, 255],
+    ['without its code', {}, Number.NaN],
+  ])('of a container %s is followed by an inspection', async (_, more, exitCode) => {
+    await run(more)
+    expect(await reports.died('abc', exitCode, clock.nowMs())).toBe(false)
+    expect(ends()).toEqual([])
+  })
+
+  test('of one that nobody saw run is followed by an inspection, unless its start is just making one', async () => {
+    expect(await reports.died('abc', 0, clock.nowMs())).toBe(false)
+    const record = reports.recordOf(key)
+    record.containerId = 'abc'
+    expect(await reports.died('abc', 0, clock.nowMs())).toBe(false)
+    record.confirming = reports.observe(view({ exitCode: 0 }), true)
+    expect(await reports.died('abc', 0, clock.nowMs())).toBe(true)
+    expect(ends()).toHaveLength(1)
+  })
+})

@@ -119,6 +119,26 @@ describe.skipIf(missing !== undefined)('the docker driver, when requests go wron
     expect(mine.events.filter(({ type }) => type === 'Availability')).toHaveLength(1)
   })
 
+  test('a life asks the engine for nothing that its events say', async () => {
+    const mine = await open({ deadlines: {}, sweepMs: 600_000 })
+    // So that its program is known to exist.
+    const first = await mine.run(shell('sleep 0.3'))
+    await mine.ended(first)
+    await mine.driver.remove(first)
+    proxy.lines.length = 0
+    const key = await mine.run(shell('sleep 0.3; exit 3'))
+    const end = await mine.ended(key)
+    expect(end).toMatchObject({ type: 'Exited', exitCode: 3 })
+    expect(end.type === 'Exited' && Math.abs(Date.now() - end.atMs)).toBeLessThan(60_000)
+    await mine.driver.remove(key)
+    // The engine tells of its removal, too, which is nothing to ask about.
+    await mine.ended(await mine.run(shell('exit 0')))
+    const asked = proxy.lines.map((line) => line.replace(/[0-9a-f]{64}/, 'ID').replace(/\?.*| HTTP.*/, ''))
+    const life = ['POST /containers/create', 'POST /containers/ID/start', 'GET /containers/ID/json']
+    expect(asked.slice(0, 5)).toEqual([...life, 'GET /containers/ID/logs', 'DELETE /containers/ID'])
+    expect(asked.slice(5, 8)).toEqual(life)
+  })
+
   test('when the events are silent the sweep finds the end', async () => {
     proxy.decide((line) => (line.includes('/events') ? 'cut-answer' : 'pass'))
     // What is not broken here may take its time.

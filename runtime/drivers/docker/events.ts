@@ -11,7 +11,7 @@ import type { ContainerPhase, ContainerView } from './container.ts'
 import { type Engine, EngineError, isInnerError, isSilence } from './engine.ts'
 import { scopeFilter } from './identity.ts'
 import { jsonLines } from './json-lines.ts'
-import { type Reports, removedByOthers } from './report.ts'
+import { type AttemptRecord, type Reports, removedByOthers } from './report.ts'
 
 /** The first pause before the engine is asked again, doubled up to the greatest, each with full jitter above half. */
 const backOffMs = 200
@@ -19,6 +19,14 @@ const backOffMaxMs = 5_000
 /** How often a container is looked at again that has ended by an event but not yet by inspection, and how soon. */
 const lookAgainTimes = 20
 const lookAgainMs = 50
+
+/** What is read of an event. */
+interface EngineEvent {
+  readonly id?: string
+  readonly Action?: string
+  readonly timeNano?: number
+  readonly Actor?: { readonly Attributes?: { readonly exitCode?: string } }
+}
 
 export interface WatchOptions {
   readonly engine: Engine
@@ -190,13 +198,8 @@ export class EngineWatch {
     }
     armSweep()
     try {
-      for await (const event of jsonLines<{ readonly id?: string; readonly Action?: string }>(stream)) {
-        if (event.id === undefined) continue
-        if (event.Action === 'oom') {
-          this.#options.reports.outOfMemory(event.id)
-          continue
-        }
-        this.#look(event.id, event.Action === 'die').catch((error: unknown) => {
+      for await (const event of jsonLines<EngineEvent>(stream)) {
+        this.#hear(event).catch((error: unknown) => {
           // The next sweep sees what this look missed.
           this.#options.logger.debug('A container could not be inspected.', { error: String(error) })
         })
@@ -207,6 +210,18 @@ export class EngineWatch {
       cancelSweep()
     }
     throw new EngineError('unreachable', `the Docker engine at ${this.#options.engine.address} ended the event stream`)
+  }
+
+  async #hear({ id, Action, timeNano = 0, Actor }: EngineEvent): Promise<void> {
+    const { reports } = this.#options
+    if (id === undefined) return
+    if (Action === 'oom') return reports.outOfMemory(id)
+    if (Action === 'die') {
+      const exitCode = Number(Actor?.Attributes?.exitCode ?? Number.NaN)
+      return (await reports.died(id, exitCode, Math.floor(timeNano / 1e6))) ? undefined : this.#look(id, true)
+    }
+    // Most often it is this driver that has removed it: then there is nothing to be asked.
+    if (isMissed(reports.findContainer(id))) await this.#look(id, false)
   }
 
   /** Inspects one container and tells what is new. One that just died may still be shown as running for a moment. */
@@ -221,8 +236,8 @@ export class EngineWatch {
 
   /** A container is gone that this driver did not remove. */
   #missing(id: string): void {
-    const record = this.#options.reports.all().find((each) => each.containerId === id)
-    if (record === undefined || record.starting !== undefined || record.removing !== undefined) return
+    const record = this.#options.reports.findContainer(id)
+    if (!isMissed(record)) return
     record.containerId = undefined
     if (record.startedTold) this.#options.reports.tellLost(record, removedByOthers(attemptName(record.key)))
     else if (record.end === undefined) this.#options.reports.forget(record)
@@ -255,3 +270,7 @@ export class EngineWatch {
 
 const phaseOfList = (state: string): ContainerPhase | undefined =>
   state === 'running' || state === 'paused' ? 'running' : undefined
+
+/** Whether it would be missed if it were gone: not by a start or a removal, which see for themselves. */
+const isMissed = (record: AttemptRecord | undefined): record is AttemptRecord =>
+  record !== undefined && record.starting === undefined && record.removing === undefined

@@ -49,25 +49,36 @@ export class Removals {
   }
 
   async #remove(record: AttemptRecord): Promise<void> {
-    const { engine, reports, outputDir } = this.#options
+    const { reports, outputDir } = this.#options
     if (record.starting !== undefined) {
       record.starting.controller.abort()
       await record.starting.done
     }
     const file = outputPath(outputDir, record.key)
-    const view = await engine.inspect(containerName(reports.scope, record.key))
-    if (view !== undefined && isAttempt(reports.scope, record.key, view.labels)) {
-      const ended = view.phase === 'running' ? await this.#end(view.id) : view
-      if (ended !== undefined) {
-        await reports.observe(ended)
-        await this.#save(record, ended, file)
-        await this.#delete(ended.id)
-      }
+    const id = this.#endedId(record) ?? (await this.#findEnded(record))
+    if (id !== undefined) {
+      await this.#save(record, id, file)
+      await this.#delete(id)
     }
     record.stopping?.cancelKill()
     await removeUnfinishedOutput(file)
     // A start that came meanwhile waits for this and goes on with the record.
     if (record.starting === undefined) reports.forget(record)
+  }
+
+  /** Its container, if it was seen to end: then there is nothing to be asked. */
+  #endedId({ end, containerId }: AttemptRecord): string | undefined {
+    return end?.type === 'Exited' ? containerId : undefined
+  }
+
+  /** Its container, which is ended if it runs; undefined if there is none. */
+  async #findEnded(record: AttemptRecord): Promise<string | undefined> {
+    const { engine, reports } = this.#options
+    const view = await engine.inspect(containerName(reports.scope, record.key))
+    if (view === undefined || !isAttempt(reports.scope, record.key, view.labels)) return undefined
+    const ended = view.phase === 'running' ? await this.#end(view.id) : view
+    if (ended !== undefined) await reports.observe(ended)
+    return ended?.id
   }
 
   /** Kills it, so that its output is whole before it is saved. */
@@ -102,10 +113,10 @@ export class Removals {
     }
   }
 
-  async #save(record: AttemptRecord, view: ContainerView, file: string): Promise<void> {
+  async #save(record: AttemptRecord, id: string, file: string): Promise<void> {
     const { engine, outputBytesMax } = this.#options
     await engine.within('logs', engine.deadlines.removeMs, async (signal) => {
-      const stream = await engine.logs(view.id, { follow: false, timestamps: false }, signal)
+      const stream = await engine.logs(id, { follow: false, timestamps: false }, signal)
       // The engine gives no output of a container whose removal was begun; it was saved before that.
       if (stream === undefined && (await outputExists(file))) return
       const chunks = this.#readable(record, decodeFrames(stream ?? nothing()))

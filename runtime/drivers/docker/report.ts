@@ -15,6 +15,8 @@ const initOutputLines = 5
 /** What `docker-init` (tini) writes when it cannot execute the command; it then ends with 126 or 127. */
 const initFailure = /^\[FATAL tini \(\d+\)\] (exec .* failed: .*)$/m
 
+/** The engine gives this or -1 for an end that it has not seen. */
+const unseenCode = 255
 /** The exit code of what was killed by SIGKILL, by the kernel for want of memory or by a person. */
 const killedCode = 137
 /**
@@ -42,12 +44,16 @@ export interface AttemptRecord {
   readonly key: AttemptKey
   containerId: string | undefined
   startedTold: boolean
+  /** How the engine showed it when it was told as started. */
+  seenRunning: ContainerView | undefined
   end: DriverEvent | undefined
   /** The engine has said that its memory was used up. */
   isOutOfMemory: boolean
   /** What the kernel had counted when it was seen to run there; undefined if that says nothing of it. */
   oomKillsAtStart: number | undefined
   starting: Starting | undefined
+  /** Its start was answered, and what came of it is being looked at. */
+  confirming: Promise<void> | undefined
   stopping: Stopping | undefined
   removing: Promise<void> | undefined
   readonly onEnd: Set<() => void>
@@ -85,10 +91,12 @@ export class Reports {
       key: { taskId: key.taskId, attempt: key.attempt },
       containerId: undefined,
       startedTold: false,
+      seenRunning: undefined,
       end: undefined,
       isOutOfMemory: false,
       oomKillsAtStart: undefined,
       starting: undefined,
+      confirming: undefined,
       stopping: undefined,
       removing: undefined,
       onEnd: new Set(),
@@ -152,10 +160,32 @@ export class Reports {
 
   /** The engine's event that a container has used up its memory. */
   outOfMemory(containerId: string): void {
-    const record = this.all().find((each) => each.containerId === containerId)
+    const record = this.findContainer(containerId)
     if (record === undefined) return
     record.isOutOfMemory = true
     for (const settle of [...record.onOutOfMemory]) settle()
+  }
+
+  /**
+   * The engine's event that a container has ended. Of one that was seen to run, and that never is called out of memory
+   * because it has no limit, the event says all; else it answers false: then an inspection must tell the rest. The engine
+   * answers one only when it has taken down the container's network, which is some 20 to 70 ms later.
+   */
+  async died(containerId: string, exitCode: number, atMs: number): Promise<boolean> {
+    const record = this.findContainer(containerId)
+    const seen = record?.seenRunning
+    if (record === undefined) return false
+    if (seen?.id === containerId && !seen.hasMemoryLimit && exitCode >= 0 && exitCode < unseenCode && atMs > 0) {
+      await this.observe({ ...seen, phase: 'ended', exitCode, finishedAtMs: atMs })
+      return true
+    }
+    await record.confirming
+    return record.end !== undefined
+  }
+
+  findContainer(containerId: string): AttemptRecord | undefined {
+    for (const record of this.#records.values()) if (record.containerId === containerId) return record
+    return undefined
   }
 
   /** Resolves when the end was told, or after `withinMs`. */
@@ -178,6 +208,7 @@ export class Reports {
   #tellStarted(record: AttemptRecord, view: ContainerView): void {
     if (record.startedTold || record.end !== undefined) return
     record.startedTold = true
+    record.seenRunning = view
     if (view.hasMemoryLimit && this.#kernel?.runs(view)) record.oomKillsAtStart = this.#kernel.oomKills()
     this.tell({ type: 'Started', key: record.key, atMs: view.startedAtMs ?? this.#clock.nowMs() })
   }
@@ -240,8 +271,7 @@ export class Reports {
 }
 
 function exitOf(key: AttemptKey, view: ContainerView, nowMs: number): DriverEvent {
-  // The engine gives -1 or 255 for an end that it has not seen.
-  const exitCode = view.exitCode >= 0 && view.exitCode <= 255 ? view.exitCode : 255
+  const exitCode = view.exitCode >= 0 && view.exitCode <= unseenCode ? view.exitCode : unseenCode
   const signal = signalName(exitCode)
   const atMs = view.finishedAtMs ?? nowMs
   return {

@@ -202,13 +202,22 @@ export class Starts {
       else reports.tellFailure(record, failureOf(error.message, error.status))
       return 'told'
     }
-    return this.#confirm(record, id)
+    let confirmed = () => {}
+    record.confirming = new Promise((resolve) => {
+      confirmed = () => {
+        record.confirming = undefined
+        resolve()
+      }
+    })
+    return this.#confirm(record, id, confirmed).finally(confirmed)
   }
 
-  async #confirm(record: AttemptRecord, id: string): Promise<Round> {
+  /** `onUnsure`: what comes of it is seen by those who hear of the end, too. */
+  async #confirm(record: AttemptRecord, id: string, onUnsure: () => void): Promise<Round> {
     const { reports, watch } = this.#options
     let view = await watch.inspect(id)
     if (view?.phase === 'running' && view.init && !this.#proven.has(view.program)) {
+      onUnsure()
       await reports.untilEnd(record, settleMs)
       view = await watch.inspect(id)
     }
