@@ -180,12 +180,16 @@ export class Cluster {
   /** Ends everything that was started, tasks included, and removes the folder. */
   async close(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.kill('SIGKILL')))
-    for (const pid of await processesMentioning(this.dir)) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // It ended by itself.
+    // One that was being forked while the others were looked for is found by the next look.
+    for (let left = await processesMentioning(this.dir); left.length > 0; left = await processesMentioning(this.dir)) {
+      for (const pid of left) {
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch {
+          // It ended by itself.
+        }
       }
+      await new Promise((wake) => setTimeout(wake, 20))
     }
     if (process.env.TROUPE_E2E_KEEP !== undefined) return
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
