@@ -4,12 +4,8 @@
  */
 import type { NodeView } from '../../actors/model.ts'
 import type { ClientReplies, TaskFilter } from '../../actors/protocol/client.ts'
-import { onAbort } from './abort.ts'
-import { backOffMs, pause } from './back-off.ts'
-import type { Client } from './client.ts'
-import { isRetryable, type Link } from './link.ts'
-import type { Subscription } from './subscription.ts'
-import { limitTime, type StreamOptions } from './time-limit.ts'
+import { type Hearing, NewsReader, type NewsSource } from './news-reader.ts'
+import type { StreamOptions } from './time-limit.ts'
 
 /** Which nodes are watched. */
 export interface WatchNodesOptions extends StreamOptions {
@@ -29,122 +25,62 @@ export interface NodeChanges extends AsyncIterable<NodeChange> {
   close(): void
 }
 
-export interface NodeSource extends WatchNodesOptions {
-  readonly link: Link
-  readonly onClosed: (reader: NodeReader) => void
-}
+export type NodeSource = NewsSource & WatchNodesOptions
 
-export class NodeReader implements NodeChanges {
+export class NodeReader extends NewsReader<NodeChange> implements NodeChanges {
   readonly #source: NodeSource
   /** The newest of each node that was not read yet, the longest waiting first. */
   readonly #waiting = new Map<string, NodeChange>()
   /** As they were last told. */
   readonly #known = new Map<string, NodeView>()
-  readonly #closing = new AbortController()
-  #forget: () => void = () => {}
   #snapshots = 0
-  #error: unknown
-  #wake: (() => void) | undefined
 
   constructor(source: NodeSource) {
+    super(source)
     this.#source = source
-    const ends = { onAbort: () => this.close(), onLate: (error: unknown) => this.fail(error) }
-    this.#forget = limitTime(source.link.clock, 'the end of the changes', source, ends)
-    void this.#hear()
+    this.begin('the end of the changes')
   }
 
-  get isClosed(): boolean {
-    return this.#closing.signal.aborted
+  protected next(): NodeChange | undefined {
+    const [first] = this.#waiting
+    if (first !== undefined) this.#waiting.delete(first[0])
+    return first?.[1]
   }
 
-  close(): void {
+  protected drop(): void {
     this.#waiting.clear()
-    this.fail(undefined)
   }
 
-  /** What waits is still read, then it throws. */
-  fail(error: unknown): void {
-    if (this.#closing.signal.aborted) return
-    this.#error = error
-    this.#closing.abort()
-    this.#forget()
-    this.#source.onClosed(this)
-    this.#wake?.()
+  protected progress(): unknown {
+    return this.#snapshots
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<NodeChange, void> {
-    try {
-      for (;;) {
-        const [next] = this.#waiting
-        if (next !== undefined) {
-          this.#waiting.delete(next[0])
-          yield next[1]
-        } else if (this.#error !== undefined) throw this.#error
-        else if (this.#closing.signal.aborted) return
-        else {
-          await new Promise<void>((resolve) => {
-            this.#wake = resolve
-          })
-          this.#wake = undefined
-        }
-      }
-    } finally {
-      this.close()
-    }
-  }
-
-  async #hear(): Promise<void> {
-    const { link } = this.#source
-    const { signal } = this.#closing
-    for (let tries = 0; !signal.aborted; tries += 1) {
-      const before = this.#snapshots
-      try {
-        const client = await link.client()
-        if (!signal.aborted) await this.#hearOn(client)
-      } catch (error) {
-        if (!isRetryable(error)) return this.fail(error)
-      }
-      if (this.#snapshots !== before) tries = 0
-      await pause(link.clock, backOffMs(tries, link.random), signal)
-    }
-  }
-
-  /** Resolves when it was closed. Rejects with what ended the subscription. Nodes have no history to go on from. */
-  #hearOn(client: Client): Promise<void> {
+  /** Nodes have no history to go on from. */
+  protected hearing(): Hearing {
     const { filter } = this.#source
     const seen = new Set<string>()
-    return new Promise((resolve, reject) => {
-      const stream: Subscription = client.subscribe(
-        { topic: 'nodes', from: 'snapshot', ...(filter === undefined ? {} : { filter }) },
-        {
-          onSnapshot: ({ nodes = [], more }) => {
-            for (const node of nodes) {
-              seen.add(node.id)
-              this.#changed(node)
-            }
-            if (more) return
-            // What was forgotten while nobody could tell.
-            for (const id of [...this.#known.keys()]) if (!seen.has(id)) this.#removed(id)
-            seen.clear()
-            this.#snapshots += 1
-          },
-          onDelta: ({ node }) => {
-            if (node) this.#changed(node)
-          },
-          onRemoved: ({ id }) => this.#removed(id),
-          onNodesUsed: (nodes) => this.#used(nodes),
-          onReset: () => seen.clear(),
-          onEnd: (error) => {
-            forget()
-            reject(error)
-          },
+    return {
+      ask: { topic: 'nodes', from: 'snapshot', ...(filter === undefined ? {} : { filter }) },
+      handlers: {
+        onSnapshot: ({ nodes = [], more }) => {
+          for (const node of nodes) {
+            seen.add(node.id)
+            this.#changed(node)
+          }
+          if (more) return
+          // What was forgotten while nobody could tell.
+          for (const id of [...this.#known.keys()]) if (!seen.has(id)) this.#removed(id)
+          seen.clear()
+          this.#snapshots += 1
         },
-      )
-      const forget = onAbort(this.#closing.signal, () => {
-        void stream.close()
-        resolve()
-      })
-    })
+        onDelta: ({ node }) => {
+          if (node) this.#changed(node)
+        },
+        onRemoved: ({ id }) => this.#removed(id),
+        onNodesUsed: (nodes) => this.#used(nodes),
+        onReset: () => seen.clear(),
+      },
+    }
   }
 
   #changed(node: NodeView): void {
@@ -166,8 +102,8 @@ export class NodeReader implements NodeChanges {
   }
 
   #put(id: string, change: NodeChange): void {
-    if (this.#closing.signal.aborted) return
+    if (this.isClosed) return
     this.#waiting.set(id, change)
-    this.#wake?.()
+    this.wake()
   }
 }

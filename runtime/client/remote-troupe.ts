@@ -12,6 +12,7 @@ import { TaskFeed } from './feed.ts'
 import type { Link } from './link.ts'
 import type { LogLine, LogsOptions } from './log-lines.ts'
 import { readLogs } from './log-reader.ts'
+import type { NewsReader } from './news-reader.ts'
 import { type NodeChanges, NodeReader, type WatchNodesOptions } from './node-changes.ts'
 import { requestLimits } from './pending.ts'
 import { type Known, RemoteTask, type TaskHome } from './remote-task.ts'
@@ -32,7 +33,7 @@ import type {
   Troupe,
 } from './troupe.ts'
 
-type Reader = EventReader | ChangeReader | NodeReader | ActorReader
+type Reader = EventReader | NewsReader<unknown>
 
 export interface RemoteTroupeOptions {
   readonly link: Link
@@ -109,17 +110,17 @@ export class RemoteTroupe implements Troupe, TaskHome {
   }
 
   watch(options: WatchOptions = {}): TaskChanges {
-    const onClosed = (closed: ChangeReader) => void this.#streams.delete(closed)
+    const onClosed = (closed: Reader) => void this.#streams.delete(closed)
     return this.#keep(new ChangeReader({ ...options, counters: this.#counters, link: this.#link, onClosed }))
   }
 
   watchNodes(options: WatchNodesOptions = {}): NodeChanges {
-    const onClosed = (closed: NodeReader) => void this.#streams.delete(closed)
+    const onClosed = (closed: Reader) => void this.#streams.delete(closed)
     return this.#keep(new NodeReader({ ...options, link: this.#link, onClosed }))
   }
 
   actors(options: ActorsOptions = {}): ActorStream {
-    const onClosed = (closed: ActorReader) => void this.#streams.delete(closed)
+    const onClosed = (closed: Reader) => void this.#streams.delete(closed)
     return this.#keep(new ActorReader({ ...options, link: this.#link, onClosed }))
   }
 
