@@ -13,11 +13,12 @@ import { buildVariable } from './bench/built.ts'
 import { docker } from './bench/docker.ts'
 import { inspection } from './bench/inspection.ts'
 import { lives } from './bench/lives.ts'
+import { placements } from './bench/placements.ts'
 import { stalled } from './bench/stalled.ts'
 import { subscribers } from './bench/subscribers.ts'
 import { tableOf } from './bench/table.ts'
 
-const benches = [subscribers, stalled, asks, inspection, lives, docker]
+const benches = [subscribers, stalled, asks, inspection, lives, docker, placements]
 
 const { values } = parseArgs({
   options: {

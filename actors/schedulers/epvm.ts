@@ -12,21 +12,24 @@ import type { CandidateNode, Scheduler } from './scheduler.ts'
  * nearly a straight line, and the largest machine would win however full it is.
  */
 const base = 100
+const lnBase = Math.log(base)
 
 /**
  * What counts as used: the larger of what is reserved and what was measured. A sum would count every running task twice,
  * since it is in both. A measure lags behind a pick, which does no harm: the pick is reserved at once, and `load` contains
  * what was reserved since it was measured, so that a burst of tasks does not run after one low figure.
  */
-function used({ reserved, load }: CandidateNode, of: keyof Resources): number {
+function usedOf({ reserved, load }: CandidateNode, of: keyof Resources): number {
   return Math.max(reserved[of], load?.[of] ?? 0)
 }
 
-/** A machine may be asked to do more than it offers to tasks: it is full then, and not more than that. */
-function marginal(usedNow: number, asked: number, total: number): number {
+/**
+ * base^(before + asked) − base^before, of shares. A machine may do more than it offers to tasks: it is full then, and not
+ * more than that.
+ */
+function marginal(used: number, asked: number, total: number): number {
   if (total <= 0) return 0
-  const before = Math.min(1, usedNow / total)
-  return base ** (before + asked / total) - base ** before
+  return Math.exp(lnBase * Math.min(1, used / total)) * Math.expm1((lnBase * asked) / total)
 }
 
 /** Balances: takes the node where the task raises the cost of cpu and memory least, by what is reserved and what is measured. */
@@ -34,7 +37,7 @@ export const epvm: Scheduler<null> = {
   name: 'epvm',
   initial: null,
   score: ({ reserved }, node) =>
-    marginal(used(node, 'cpus'), reserved.cpus, node.offered.cpus) +
-    marginal(used(node, 'memoryBytes'), reserved.memoryBytes, node.offered.memoryBytes),
+    marginal(usedOf(node, 'cpus'), reserved.cpus, node.offered.cpus) +
+    marginal(usedOf(node, 'memoryBytes'), reserved.memoryBytes, node.offered.memoryBytes),
   picked: () => null,
 }

@@ -89,7 +89,7 @@ export class Choice<State> {
   ): Considered<Any> | undefined {
     const { ring } = this.#capacity
     const from = this.#isSampled ? this.#beginOf(scheduler, state) : 0
-    const sample = prospect.sample(ring, from, sampleOf(ring.length), schedulerLimits.decisionNodesMax)
+    const sample = prospect.sample(ring, from, sampleOf(ring.length))
     const { fit, refused, considered, end } = sample
     const preferred = ask.prefer === undefined ? undefined : this.#capacity.slot(ask.prefer)
     if (preferred !== undefined && !fit.includes(preferred) && prospect.isFit(preferred)) fit.push(preferred)

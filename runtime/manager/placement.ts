@@ -43,7 +43,8 @@ interface Group {
   readonly ask: Ask
   /** What the filters make of it. */
   readonly kind: string
-  readonly fits: (node: CandidateNode) => boolean
+  /** Made when first needed: most groups are placed before they are ever refused. */
+  fits?: (node: CandidateNode) => boolean
   readonly waiting: Heap<Entry>
   /** Those that wait and were not told of a refusal. */
   readonly untold: Set<Entry>
@@ -258,7 +259,6 @@ export class Placement<State = unknown> {
       key,
       ask,
       kind,
-      fits: fitnessOf(ask),
       waiting: new Heap(entryPrecedes),
       untold: new Set(),
       refusal: undefined,
@@ -291,6 +291,7 @@ export class Placement<State = unknown> {
     if (!slot) return
     this.#choice.changed(slot)
     for (const group of this.#refused) {
+      group.fits ??= fitnessOf(group.ask)
       if (!group.fits(slot.node)) continue
       this.#refused.delete(group)
       group.refusal = undefined

@@ -6,6 +6,7 @@
  * Of a large cluster only a sample is scored, as Nomad does (`scheduler/stack.go`). Nothing is drawn by lot: the sample goes
  * round the ring of nodes, each from where the last one ended.
  */
+import { schedulerLimits } from '../../actors/schedulers/decision.ts'
 import { type Ask, type CandidateNode, type Filter, filtersOf } from '../../actors/schedulers/filters.ts'
 import { microCpus } from '../../actors/schedulers/resources.ts'
 import type { Slot } from './capacity.ts'
@@ -15,6 +16,8 @@ export const prospectLimits = {
   allScoredMax: 100,
   /** Kinds of asks of which anything is remembered; each takes a byte per node. */
   kindsMax: 128,
+  /** Refusals shown where only a sample was looked at: they are examples then. */
+  sampleRefusalsMax: 5,
   /** Nodes that were good a moment ago and are looked at first next time. */
   keptMax: 4,
 } as const
@@ -106,8 +109,9 @@ export class Prospect {
    * Walks along the ring from a place in it until so many fit nodes are found, or nobody is left who could be. What was
    * kept comes first, and on top of them.
    */
-  sample(ring: readonly Slot[], from: number, wanted: number, shown: number): Sample {
+  sample(ring: readonly Slot[], from: number, wanted: number): Sample {
     const isWhole = wanted >= ring.length
+    const shown = isWhole ? schedulerLimits.decisionNodesMax : prospectLimits.sampleRefusalsMax
     const fit = isWhole ? [] : this.#kept.filter((slot) => this.isFit(slot))
     const kept = fit.length
     const refused: CandidateNode[] = []
