@@ -1,4 +1,4 @@
-/** The gauge port: what the whole machine uses. It is told to people, and never decides anything about a task. */
+/** The gauge port: what the whole machine uses. It is told to people, and a scheduler may heed it. */
 
 /** What a machine used up to now, and uses now. */
 export interface MachineReading {

@@ -1,8 +1,10 @@
 /**
  * The manager's nodes: registration, liveness, and what each means for placement and for the tasks on them.
  */
-import type { NodeRegistration, NodeView } from '../../actors/model.ts'
+import type { NodeRegistration, NodeView, Resources } from '../../actors/model.ts'
 import { type NodeContext, nodeStanding } from '../../actors/node.ts'
+import { subtractResources } from '../../actors/schedulers/resources.ts'
+import type { NodeUsage } from '../../actors/usage.ts'
 import type { ActorHost, HostedActor, Stepped } from '../host/actor.ts'
 import { keys, prefixes } from '../host/keys.ts'
 import type { Turn } from '../host/turn.ts'
@@ -66,6 +68,27 @@ export class Nodes {
       host.tell(keys.nodeRecord(nodeId), { type: 'HeardFrom' })
   }
 
+  /**
+   * A heartbeat came, with what its machine uses if that has changed notably. It has a say in what the next task costs
+   * there and in nothing else: the log does not hear of it, and no task that waits is looked at again for it.
+   */
+  measured(nodeId: string, used: NodeUsage | undefined): void {
+    const { usages, placement } = this.#options
+    if (used === undefined) {
+      if (usages.isStale(nodeId)) this.#unmeasured(nodeId)
+      return
+    }
+    usages.heard(nodeId, used)
+    const node = this.get(nodeId)
+    if (node !== undefined) placement.setLoad(nodeId, loadOn(registrationOf(node), used))
+  }
+
+  /** What its machine uses is known no longer. */
+  #unmeasured(nodeId: string): void {
+    this.#options.usages.forget(nodeId)
+    this.#options.placement.setLoad(nodeId, undefined)
+  }
+
   /** Its lease has run out. One without a record (it could not be read) has tasks that count all the same. */
   expired(nodeId: string): void {
     const { host } = this.#options
@@ -84,7 +107,10 @@ export class Nodes {
     const { registration } = actor.snapshot.context as NodeContext
     const { state } = this.load(actor, turn)
     const wentDown = state === 'Down' && before !== undefined && nodeStanding(before.value).state !== 'Down'
-    if (wentDown) this.#loseSight(turn, registration.nodeId)
+    if (wentDown) {
+      this.#loseSight(turn, registration.nodeId)
+      this.#unmeasured(registration.nodeId)
+    }
     if (before === undefined) return
     const { drainIsOver } = before.context as NodeContext
     const begins = isDraining(actor) && !nodeStanding(before.value).draining
@@ -186,6 +212,12 @@ export class Nodes {
 
 export const registrationOf = (actor: HostedActor): NodeRegistration =>
   (actor.snapshot.context as NodeContext).registration
+
+/** How much of what a node offers its machine uses: what it does not offer takes the first of it. */
+function loadOn({ resources, machine }: NodeRegistration, { cpus, memoryBytes }: NodeUsage): Resources {
+  const used = { cpus, memoryBytes }
+  return machine === undefined ? used : subtractResources(used, subtractResources(machine.resources, resources))
+}
 
 const isDraining = (actor: HostedActor): boolean => nodeStanding(actor.snapshot.value).draining
 const isDrainOver = (actor: HostedActor): boolean => (actor.snapshot.context as NodeContext).drainIsOver === true

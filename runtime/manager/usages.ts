@@ -8,9 +8,11 @@ import type { Clock } from '../clock.ts'
 export const usageLimits = {
   /** What came within this time goes to subscribers together, in milliseconds. */
   tellMs: 2_000,
+  /** What is older says nothing of now, in milliseconds. A worker repeats what has not changed once a minute. */
+  staleMs: 150_000,
 } as const
 
-/** What a node's machine uses, and when that was heard. */
+/** What a node's machine uses, and when that was heard; wall clock. */
 export interface NodeUsed {
   readonly id: string
   readonly used: NodeUsage
@@ -26,7 +28,7 @@ export interface UsagesOptions {
 
 export class Usages {
   readonly #options: UsagesOptions
-  readonly #newest = new Map<string, NodeUsed>()
+  readonly #newest = new Map<string, { readonly news: NodeUsed; readonly heardMs: number }>()
   /** Heard since the last time that subscribers were told. */
   readonly #news = new Map<string, NodeUsed>()
   #cancel: (() => void) | undefined
@@ -36,16 +38,22 @@ export class Usages {
   }
 
   get(nodeId: string): NodeUsed | undefined {
-    return this.#newest.get(nodeId)
+    return this.#newest.get(nodeId)?.news
   }
 
   heard(id: string, used: NodeUsage): void {
     const { clock, isFollowed } = this.#options
     const news: NodeUsed = { id, used, atMs: clock.nowMs() }
-    this.#newest.set(id, news)
+    this.#newest.set(id, { news, heardMs: clock.uptimeMs() })
     if (!isFollowed()) return
     this.#news.set(id, news)
     this.#cancel ??= clock.setTimer(() => this.#tell(), usageLimits.tellMs)
+  }
+
+  /** Whether the newest is too old to speak of now. */
+  isStale(nodeId: string): boolean {
+    const newest = this.#newest.get(nodeId)
+    return newest !== undefined && this.#options.clock.uptimeMs() - newest.heardMs > usageLimits.staleMs
   }
 
   forget(nodeId: string): void {

@@ -25,7 +25,6 @@ import type { Placement } from './placement.ts'
 import type { Samplings } from './samplings.ts'
 import type { Actors } from './stream/actors.ts'
 import type { NodeChanges, Streams } from './stream/streams.ts'
-import type { Usages } from './usages.ts'
 import { WorkerSession } from './worker-session.ts'
 
 type Hello = WorkerMessages['WorkerHello']
@@ -51,7 +50,6 @@ export interface WorkersOptions {
   readonly liveness: Liveness
   readonly outputs: Outputs
   readonly samplings: Samplings
-  readonly usages: Usages
   readonly streams: Streams
   readonly actors: Actors
   readonly nodeChanges: NodeChanges
@@ -259,7 +257,7 @@ export class Workers {
     switch (message.type) {
       case 'Heartbeat':
         session.channel.send({ type: 'HeartbeatAck', seq: message.seq })
-        if (message.used !== undefined) this.#options.usages.heard(session.nodeId, message.used)
+        this.#options.nodes.measured(session.nodeId, message.used)
         break
       case 'Status':
         this.#take(session, message.attempts)

@@ -4,6 +4,7 @@
  */
 import type { TaskSpec } from '../../actors/model.ts'
 import { frameLimits, subprotocols } from '../../actors/protocol/frame.ts'
+import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
 import type { Client } from '../../runtime/client/client.ts'
 import { connectClient } from '../../runtime/client/client.ts'
 import type { Clock } from '../../runtime/clock.ts'
@@ -49,6 +50,10 @@ export class Rig {
   /** The bounds of the next manager's streams. */
   streamLimits: Partial<StreamLimits> = {}
   /** The manager's ends of all connections, oldest first. */
+  /** What the next manager keeps of what has ended. */
+  retention: Partial<Retention> = {}
+  /** Of the next manager; round-robin where there is none. */
+  scheduler: Scheduler<never> | undefined
   readonly accepted: Connection[] = []
   /** Backups that were made, by their folder. */
   readonly copies = new Map<string, Disk>()
@@ -129,6 +134,8 @@ export class Rig {
       newTerm: this.newTerm,
       streamLimits: this.streamLimits,
       writeCopy: (dir, entries) => this.#copy(dir, entries),
+      ...(this.scheduler === undefined ? {} : { scheduler: this.scheduler }),
+      retention: this.retention,
       liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
       onBoundary: (boundary) => this.boundaries.push(boundary),
       onFailure: (error) => this.failures.push(error),
