@@ -1,6 +1,7 @@
 /** Two workers on one machine and one engine: a fair share each, and neither touches what is the other's. */
 import { afterEach, expect, test } from 'vitest'
 import { openClient as connect } from '../../runtime/connect.ts'
+import { readMachineId } from '../../runtime/gauge/machine-id.ts'
 import { Cluster, containersWith, testImage, until } from './cluster.ts'
 
 let cluster: Cluster | undefined
@@ -12,11 +13,17 @@ afterEach(async () => {
 test('share 50 tasks 25/25 under round-robin, and leave the containers of the other alone', async () => {
   cluster = await Cluster.open()
   const { address } = cluster
-  cluster.startManager()
+  const manager = cluster.startManager()
   const flags = ['--driver', 'docker', '--cpus', '8', '--memory', '8g']
   const left = await cluster.startWorker('left', ...flags)
   await cluster.startWorker('right', ...flags)
   await cluster.ready(2)
+  // A machine without an id, as many containers are, can tell nobody.
+  if ((await readMachineId()) !== undefined) {
+    const { stderr } = await cluster.troupe('node')
+    expect(stderr).toContain('troupe: left and right run on one machine')
+    expect(manager.stderr.match(/runs on the same machine as (left|right), /g)).toHaveLength(1)
+  }
   const client = await connect({ url: address, token: await cluster.token() })
   const ids = Array.from({ length: 50 }, (_, at) => `share-${String(at).padStart(2, '0')}`)
   const spec = {
