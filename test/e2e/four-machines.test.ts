@@ -132,6 +132,7 @@ afterAll(async () => {
   authority.remove()
 })
 
+// Without network namespaces there is no more than one machine here, and without an engine nothing to run.
 test.skipIf(reason !== undefined)(
   `the units make a cluster of four machines${reason ? ` (left out: ${reason})` : ''}`,
   async ({ onTestFailed }) => {
