@@ -99,6 +99,7 @@ describe("the engine's event of an end", () => {
 
   test.each<[string, Partial<ContainerView>, number]>([
     ['with a limit', { hasMemoryLimit: true }, 1],
+    ['with ports of the node', { publishes: true }, 1],
     ['whose end the engine has not seen itself', {}, 255],
     ['without its code', {}, Number.NaN],
   ])('of a container %s is followed by an inspection', async (_, more, exitCode) => {

@@ -13,6 +13,7 @@ export const containerView = (more: Partial<ContainerView> = {}): ContainerView 
   exitCode: 0,
   oomKilled: false,
   hasMemoryLimit: false,
+  publishes: false,
   error: '',
   startedAtMs: undefined,
   finishedAtMs: undefined,

@@ -1,5 +1,7 @@
 /** What health checks ask of a real engine: addresses, commands inside, and the image's own check. */
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
@@ -19,6 +21,15 @@ afterAll(async () => {
 })
 
 const long = 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+
+/** A port of this machine that nobody listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((closed) => server.close(closed))
+  return port
+}
 
 async function started(mine: Opened, spec: Partial<TaskSpec>): Promise<AttemptKey> {
   const key = newKey()
@@ -45,6 +56,40 @@ describe.skipIf(missing !== undefined)('of a container', () => {
     const alone = await started(mine, shell(long))
     expect(await mine.driver.address?.(alone)).toBeUndefined()
     expect(await mine.driver.health?.(alone)).toBeUndefined()
+  })
+
+  test('a published port is this machine’s, and another that wants the same fails with port-taken', async () => {
+    const mine = await bench.open()
+    const ports = [{ target: 8099, host: await freePort(), address: '127.0.0.1' }]
+    const serves = shell('mkdir /tmp/w; echo hi > /tmp/w/ready; httpd -f -p 8099 -h /tmp/w', {
+      network: 'bridge',
+      ports,
+    })
+    const key = await started(mine, serves)
+    const probe = { host: '127.0.0.1', port: ports[0]?.host as number, path: '/ready' }
+    const prober = createNodeProber()
+    const answers = async () => (await prober.http({ ...probe, signal: AbortSignal.timeout(10_000) })).passed
+    await eventually('it serves', answers)
+    const late = await mine.run(serves)
+    const taken = { type: 'StartFailed', code: 'port-taken', retryable: true }
+    expect(await mine.ended(late)).toMatchObject({ ...taken, message: expect.stringMatching(/^A port is taken: /) })
+    // Nobody waits between the end of one attempt and the start of the next.
+    await mine.driver.stop(key, 0)
+    await mine.ended(key)
+    await started(mine, serves)
+    await eventually('its next attempt serves', answers)
+  })
+
+  test('a port that was not chosen is refused, and on the network of the host nothing is published', async () => {
+    const mine = await bench.open()
+    const open = await mine.run(shell(long, { network: 'bridge', ports: [{ target: 80 }] }))
+    expect(await mine.ended(open)).toMatchObject({ type: 'StartFailed', code: 'bad-spec' })
+    const onHost = await started(
+      mine,
+      shell(long, { network: 'host', ports: [{ target: 80, host: await freePort() }] }),
+    )
+    const { json } = await bench.inspect(onHost)
+    expect((json as { HostConfig: { PortBindings: object | null } }).HostConfig.PortBindings ?? {}).toEqual({})
   })
 
   test('a command runs inside it, as its user and in its folder', async () => {

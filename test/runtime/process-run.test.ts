@@ -1,5 +1,7 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TaskSpec } from '../../actors/model.ts'
@@ -188,4 +190,39 @@ test('a folder of the task’s own may vanish while it runs', async () => {
   await process1.run(key, ['/bin/sh', '-c', `rmdir ${workdir}; exit 5`], { workdir })
   expect(await process1.ended(key)).toMatchObject({ exitCode: 5 })
   await process1.driver.remove(key)
+})
+
+describe('a port that it was given', () => {
+  const listener = async (host: string) => {
+    const server = createServer()
+    server.listen(0, host)
+    await once(server, 'listening')
+    return { port: (server.address() as AddressInfo).port, close: () => new Promise((done) => server.close(done)) }
+  }
+
+  test.each(['127.0.0.1', '0.0.0.0'])(
+    'and on which another program listens at %s fails its start, to be tried again',
+    async (host) => {
+      const { port, close } = await listener(host)
+      const spec = { ports: [{ target: 80, host: port }] }
+      const key = fresh()
+      await process1.run(key, ['true'], spec)
+      expect(await process1.ended(key)).toMatchObject({ type: 'StartFailed', code: 'port-taken', retryable: true })
+      expect(await process1.ended(key)).toMatchObject({ message: expect.stringContaining(`listens on port ${port}`) })
+      await close()
+      expect(await print('echo ran', spec)).toBe('ran')
+    },
+  )
+
+  test('and on which another program waits for datagrams, likewise', async () => {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    const { port: host } = socket.address()
+    const key = fresh()
+    await process1.run(key, ['true'], { ports: [{ target: 53, host, protocol: 'udp' }] })
+    expect(await process1.ended(key)).toMatchObject({ type: 'StartFailed', code: 'port-taken' })
+    // The same number of tcp is another port.
+    expect(await print('echo ran', { ports: [{ target: 53, host }] })).toBe('ran')
+    socket.close()
+  })
 })

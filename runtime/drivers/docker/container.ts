@@ -20,6 +20,8 @@ export interface ContainerView {
   readonly oomKilled: boolean
   /** Whether its memory has a limit, without which the engine never calls it out of memory. */
   readonly hasMemoryLimit: boolean
+  /** Whether ports of the node are published for it, which the engine holds a little longer than it lives. */
+  readonly publishes: boolean
   /** The engine's sentence about a start that failed; else ''. */
   readonly error: string
   readonly startedAtMs: number | undefined
@@ -57,6 +59,7 @@ export function viewOf(info: ContainerInspectInfo): ContainerView {
     exitCode: state.ExitCode,
     oomKilled: state.OOMKilled,
     hasMemoryLimit: (info.HostConfig.Memory ?? 0) > 0,
+    publishes: Object.keys((info.HostConfig.PortBindings as object | null) ?? {}).length > 0,
     error: state.Error,
     startedAtMs,
     finishedAtMs: timeMs(state.FinishedAt),

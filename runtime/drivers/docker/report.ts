@@ -169,13 +169,15 @@ export class Reports {
   /**
    * The engine's event that a container has ended. Of one that was seen to run, and that never is called out of memory
    * because it has no limit, the event says all; else it answers false: then an inspection must tell the rest. The engine
-   * answers one only when it has taken down the container's network, which is some 20 to 70 ms later.
+   * answers one only when it has taken down the container's network, which is some 20 to 70 ms later: that is awaited of one
+   * that holds ports of the node, for whoever gets them next.
    */
   async died(containerId: string, exitCode: number, atMs: number): Promise<boolean> {
     const record = this.findContainer(containerId)
     const seen = record?.seenRunning
     if (record === undefined) return false
-    if (seen?.id === containerId && !seen.hasMemoryLimit && exitCode >= 0 && exitCode < unseenCode && atMs > 0) {
+    const saysAll = seen?.id === containerId && !seen.hasMemoryLimit && !seen.publishes
+    if (saysAll && exitCode >= 0 && exitCode < unseenCode && atMs > 0) {
       await this.observe({ ...seen, phase: 'ended', exitCode, finishedAtMs: atMs })
       return true
     }

@@ -1,6 +1,7 @@
 /** A task's specification as the engine wants it. */
-import type { ContainerCreateOptions } from 'dockerode'
-import type { AttemptKey, TaskSpec } from '../../../actors/model.ts'
+import type { ContainerCreateOptions, HostConfig } from 'dockerode'
+import type { AttemptKey, Port, TaskSpec } from '../../../actors/model.ts'
+import { protocolOf } from '../../../actors/ports.ts'
 import type { DriverScope } from '../driver.ts'
 import { StartFailure } from './failure.ts'
 import { containerName, labelsOf, reservedLabelPrefix } from './identity.ts'
@@ -47,10 +48,12 @@ export async function containerOptions(
     ...(spec.entrypoint === undefined ? {} : { Entrypoint: spec.entrypoint }),
     ...(spec.workdir === undefined ? {} : { WorkingDir: spec.workdir }),
     ...(spec.user === undefined ? {} : { User: spec.user }),
+    ...exposed(spec),
     HostConfig: {
       // Neither AutoRemove (the exit code could be missed) nor a restart policy (an attempt runs once), never Privileged.
       Init: init,
       NetworkMode: network,
+      ...published(spec),
       LogConfig: {
         Type: 'json-file',
         Config: { 'max-size': `${logFileBytes(policy)}`, 'max-file': `${logFiles}` },
@@ -62,6 +65,24 @@ export async function containerOptions(
       ...(spec.mounts === undefined ? {} : { Mounts: await bindMounts(spec.mounts, policy.allowMounts) }),
     },
   }
+}
+
+const engineName = (port: Port): string => `${port.target}/${protocolOf(port)}`
+
+/** What is published. On the network of the host nothing can be: there a container listens on its node's ports itself. */
+const publishedPorts = ({ ports = [], network }: TaskSpec): readonly Port[] => (network === 'host' ? [] : ports)
+
+function exposed(spec: TaskSpec): Pick<ContainerCreateOptions, 'ExposedPorts'> {
+  const ports = publishedPorts(spec)
+  if (ports.length === 0) return {}
+  return { ExposedPorts: Object.fromEntries(ports.map((port) => [engineName(port), {}])) }
+}
+
+function published(spec: TaskSpec): Pick<HostConfig, 'PortBindings'> {
+  const ports = publishedPorts(spec)
+  if (ports.length === 0) return {}
+  const binding = ({ host, address = '' }: Port) => [{ HostPort: String(host), HostIp: address }]
+  return { PortBindings: Object.fromEntries(ports.map((port) => [engineName(port), binding(port)])) }
 }
 
 const logFileBytes = ({ outputBytesMax }: ContainerPolicy): number =>
@@ -79,6 +100,9 @@ function refuse(spec: TaskSpec): void {
   if (spec.network?.startsWith('container:')) {
     throw bad('A task cannot join the network of another container: name a network, "bridge", "host" or "none".')
   }
+  const open = spec.ports?.find(({ host }) => host === undefined)
+  // The engine would take one of its own, which nobody has reserved.
+  if (open !== undefined) throw bad(`The port ${open.target} has no port of the node: the manager gives it one.`)
   if (spec.cpus !== undefined && spec.cpus < cpusMin) {
     throw bad(`A container needs at least ${cpusMin} cpus; ${spec.cpus} were asked for.`)
   }

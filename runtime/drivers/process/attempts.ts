@@ -6,6 +6,7 @@ import { Attempt, type AttemptContext } from './attempt.ts'
 import { AttemptFolder } from './folder.ts'
 import { forkTask } from './fork.ts'
 import { boundOutput, keepOutput, type OutputLimits, outputPollMs, trimKept } from './output.ts'
+import { checkPorts } from './ports.ts'
 import { MarkFinder, readBootId } from './proc.ts'
 import type { AttemptSeen, SpawnerRequest } from './protocol.ts'
 import { StartRefused } from './refusal.ts'
@@ -147,6 +148,7 @@ export class Attempts {
     }
     await folder.claim(attempt.intent)
     try {
+      await checkPorts(request.ports ?? [])
       attempt.own(await forkTask(folder, { ...request, ref: attempt.ref }))
     } catch (error) {
       const why =

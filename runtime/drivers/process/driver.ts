@@ -7,6 +7,7 @@ import { release } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type AttemptKey, attemptName, parseAttemptName, type TaskSpec } from '../../../actors/model.ts'
+import { heldPorts } from '../../../actors/ports.ts'
 import type { AttemptStats } from '../../../actors/usage.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
@@ -131,12 +132,14 @@ class ProcessDriver implements Driver {
   async start(key: AttemptKey, spec: TaskSpec, signal: AbortSignal): Promise<void> {
     const name = attemptName(key)
     const { command, env, user, workdir = this.#defaultWorkdir } = spec
+    const ports = heldPorts(spec.ports)
     const request = {
       verb: 'start',
       scope: this.#bound(),
       name,
       ...key,
       spec: { workdir, ...(command ? { command } : {}), ...(env ? { env } : {}), ...(user ? { user } : {}) },
+      ...(ports.length > 0 ? { ports } : {}),
     } as const
     while (!signal.aborted) {
       try {

@@ -2,7 +2,7 @@
  * What a driver and the spawner of its folder say to each other: one JSON value per line over a unix socket. Every
  * request may be sent again after a cut. A spawner outlives its worker, so a driver may meet one of another version.
  */
-import type { TaskSpec } from '../../../actors/model.ts'
+import type { HeldPort, TaskSpec } from '../../../actors/model.ts'
 import type { DriverScope } from '../driver.ts'
 import type { AttemptEnded } from './folder.ts'
 
@@ -31,6 +31,8 @@ export type SpawnerRequest =
       readonly taskId: string
       readonly attempt: number
       readonly spec: ProcessSpec
+      /** What it was given, to be tried before the fork; a spawner or a driver of an older version knows of none. */
+      readonly ports?: readonly HeldPort[]
     }
   | { readonly verb: 'stop'; readonly scope: DriverScope; readonly name: string; readonly graceMs: number }
   | { readonly verb: 'remove'; readonly scope: DriverScope; readonly name: string }
