@@ -50,10 +50,8 @@ export class Rig {
   /** The bounds of the next manager's streams. */
   streamLimits: Partial<StreamLimits> = {}
   /** The manager's ends of all connections, oldest first. */
-  /** What the next manager keeps of what has ended. */
-  retention: Partial<Retention> = {}
   /** Of the next manager; round-robin where there is none. */
-  scheduler: Scheduler<never> | undefined
+  scheduler: Scheduler | undefined
   readonly accepted: Connection[] = []
   /** Backups that were made, by their folder. */
   readonly copies = new Map<string, Disk>()
@@ -134,8 +132,7 @@ export class Rig {
       newTerm: this.newTerm,
       streamLimits: this.streamLimits,
       writeCopy: (dir, entries) => this.#copy(dir, entries),
-      ...(this.scheduler === undefined ? {} : { scheduler: this.scheduler }),
-      retention: this.retention,
+      ...(this.scheduler === undefined ? {} : { scheduler: this.scheduler as Scheduler<never> }),
       liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
       onBoundary: (boundary) => this.boundaries.push(boundary),
       onFailure: (error) => this.failures.push(error),
