@@ -258,6 +258,8 @@ export const clientReplies = {
     attempts: Type.Array(AttemptSummary),
     /** The newest transitions, oldest first, at most 50. */
     events: Type.Array(TaskEvent),
+    /** Transitions up to this moment were trimmed, in milliseconds since 1970; absent where none of them is missing. */
+    trimmedUntilMs: Type.Optional(Type.Integer({ minimum: 0 })),
     /** When the next timer of the task is due, and which. */
     timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: Type.Number() })),
   }),

@@ -50,7 +50,7 @@ export function explanationLines(explanation: Explanation, nowMs: number): strin
       'Timers',
       timers.map(({ event, dueAtMs }) => `${event} in ${formatDuration(dueAtMs - nowMs)}`),
     ),
-    ...section('Last events', eventLines(events)),
+    ...section('Last events', [...trimmedLines(explanation.trimmedUntilMs), ...eventLines(events)]),
     ...nextStep(task),
   ]
 }
@@ -138,6 +138,9 @@ function attemptLines(
     attempts,
   )
 }
+
+const trimmedLines = (untilMs: number | undefined): string[] =>
+  untilMs === undefined ? [] : [`what came until ${new Date(untilMs).toISOString()} was trimmed`]
 
 const eventLines = (events: readonly TaskEvent[]): string[] =>
   events.map((event) => `${new Date(event.atMs).toISOString()}  ${eventText(event)}`)

@@ -42,6 +42,8 @@ export class Book {
   readonly ending = new Map<string, HostedActor>()
   /** How many have ended since this manager began, by state; each once its end is durable. */
   readonly ended = { Completed: 0, Failed: 0 }
+  /** Bytes that this manager has added to the log, with their keys, about. */
+  loggedBytes = 0
   readonly #options: BookOptions
   /** nodeId → taskId → attempt: what is open on each node. */
   readonly #open = new Map<string, Map<string, number>>()
@@ -85,7 +87,7 @@ export class Book {
       attempt: context.attempt,
       ...(context.nodeName === undefined ? {} : { node: context.nodeName }),
     }
-    this.#options.history.write(turn, event)
+    this.loggedBytes += this.#options.history.write(turn, event)
     const task = viewOf(stepped.actor.snapshot, revision)
     if (stepped.before === undefined) turn.put(keys.live(context.taskId), new Uint8Array(0))
     if (after.final) {

@@ -4,6 +4,8 @@ import { endOf, keys, logKeyOf, prefixes, revisionOf } from '../host/keys.ts'
 import { decodeRecord, encodeRecord } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
+import { bytesOfLogged } from './old-log.ts'
+import type { Trims } from './trims.ts'
 
 export const historyLimits = {
   /** The most characters of any text in a logged event. */
@@ -23,29 +25,39 @@ export function loggedEvent(event: { readonly type: string }): TaskEvent['event'
   return Object.fromEntries(entries) as TaskEvent['event']
 }
 
+/** The first of a task: what an older task of this id did, which was forgotten since, is no part of its history. */
+const isFirst = (event: TaskEvent): boolean => event.from === ''
+
 export interface TaskHistory {
   readonly events: TaskEvent[]
   readonly isWhole: boolean
+  /** What came before this moment was trimmed; undefined where nothing is missing for that reason. */
+  readonly trimmedUntilMs: number | undefined
 }
 
 export class History {
   readonly #storage: Storage
+  readonly #trims: Trims
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, trims: Trims) {
     this.#storage = storage
+    this.#trims = trims
   }
 
-  /** Adds a transition to the turn that makes it. */
-  write(turn: Turn, event: TaskEvent): void {
+  /** Adds a transition to the turn that makes it. Answers what it takes, in bytes, about. */
+  write(turn: Turn, event: TaskEvent): number {
     const index = turn.logged
     turn.logged += 1
-    turn.put(keys.log(event.revision, index), encodeRecord(event))
+    const key = keys.log(event.revision, index)
+    const value = encodeRecord(event)
+    turn.put(key, value)
     turn.put(keys.past(event.taskId, event.revision, index), new Uint8Array(0))
+    return bytesOfLogged(key, value)
   }
 
   /**
    * Transitions of a task with `after` < revision ≤ `upTo`, oldest first; only the newest `limit` of them, and only as
-   * many as `readBytesMax` holds. `isWhole`: none was left out.
+   * many as `readBytesMax` holds. `isWhole`: none that is there was left out.
    */
   async of(taskId: string, range: { after?: number; upTo?: number; limit?: number }): Promise<TaskHistory> {
     const { after = -1, upTo = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = range
@@ -57,14 +69,19 @@ export class History {
       const logKey = logKeyOf(key)
       const revision = revisionOf(logKey)
       if (revision > upTo) continue
-      if (revision <= after) break
+      if (revision <= after || revision <= this.#trims.log) break
       const bytes = await this.#storage.get(logKey)
       bytesRead += bytes?.length ?? 0
       isWhole = events.length < limit && bytesRead <= historyLimits.readBytesMax
       if (!isWhole) break
-      if (bytes !== undefined) events.push(decodeRecord(bytes) as TaskEvent)
+      if (bytes === undefined) continue
+      const event = decodeRecord(bytes) as TaskEvent
+      events.push(event)
+      if (isFirst(event)) break
     }
-    return { events: events.reverse(), isWhole }
+    events.reverse()
+    const isCut = isWhole && after < this.#trims.log && (events[0] === undefined || !isFirst(events[0]))
+    return { events, isWhole, trimmedUntilMs: isCut ? this.#trims.logAtMs : undefined }
   }
 
   /** The revision after which the newest `readBytesMax` of a task's transitions begin; -1 if that is all of them. */
@@ -73,9 +90,13 @@ export class History {
     let bytes = 0
     for await (const [key] of this.#storage.scan({ gte: prefix, lt: endOf(prefix), reverse: true })) {
       const logKey = logKeyOf(key)
-      if (revisionOf(logKey) > upTo) continue
-      bytes += (await this.#storage.get(logKey))?.length ?? 0
-      if (bytes > historyLimits.readBytesMax) return revisionOf(logKey)
+      const revision = revisionOf(logKey)
+      if (revision > upTo) continue
+      if (revision <= this.#trims.log) return this.#trims.log
+      const value = await this.#storage.get(logKey)
+      bytes += value?.length ?? 0
+      if (bytes > historyLimits.readBytesMax) return revision
+      if (value !== undefined && isFirst(decodeRecord(value) as TaskEvent)) return revision - 1
     }
     return -1
   }

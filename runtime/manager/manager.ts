@@ -25,7 +25,7 @@ import { Book } from './book.ts'
 import { Desired } from './desired.ts'
 import { ManagerDoor } from './door.ts'
 import { Drains } from './drains.ts'
-import { History } from './history.ts'
+import type { KnownIds } from './known-ids.ts'
 import { Liveness, livenessDefaults } from './liveness.ts'
 import { managerMetrics } from './metrics.ts'
 import { Nodes, nodeIdOf, registrationOf } from './nodes.ts'
@@ -34,6 +34,7 @@ import { Outputs } from './outputs.ts'
 import { Placement } from './placement.ts'
 import { Plans } from './plans.ts'
 import { recover } from './recover.ts'
+import { createPast, Retainer, type Retention } from './retention.ts'
 import { Samplings } from './samplings.ts'
 import { Actors } from './stream/actors.ts'
 import { Desk } from './stream/desk.ts'
@@ -43,6 +44,7 @@ import type { Commit } from './stream/news.ts'
 import { NodeChanges, Streams } from './stream/streams.ts'
 import { TaskPast } from './stream/task-past.ts'
 import { Tasks } from './tasks.ts'
+import type { Trims } from './trims.ts'
 import { Usages } from './usages.ts'
 import { Workers } from './workers.ts'
 
@@ -67,6 +69,8 @@ export interface ManagerHostOptions {
   /** Writes entries as a store of their own into a new folder of this machine. Absent: there are no backups. */
   readonly writeCopy?: WriteCopy
   readonly liveness?: { readonly heartbeatMs: number; readonly suspectMs: number; readonly leaseMs: number }
+  /** What is kept of what has ended; what is left out is kept as `retentionDefaults` says. */
+  readonly retention?: Partial<Retention> | undefined
   /** For tests, which may make them small; clients are promised the defaults. */
   readonly streamLimits?: Partial<StreamLimits>
   readonly onBoundary?: OnBoundary
@@ -93,6 +97,9 @@ interface Parts {
   readonly door: ManagerDoor
   /** Ids of the tasks whose records could not be read. */
   readonly setAside: Set<string>
+  readonly trims: Trims
+  readonly knownIds: KnownIds
+  readonly retainer: Retainer
 }
 
 const managerAddress = 'manager'
@@ -171,10 +178,11 @@ export class ManagerHost {
     })
     const placement = new Placement(this.#options.scheduler ?? (roundRobin as Scheduler<never>)) as Placement
     const desired = new Desired()
-    const history = new History(storage)
+    const past = createPast(storage, clock, this.#options.retention)
+    const { trims, knownIds, history } = past
     const limits = { ...streamLimits, ...this.#options.streamLimits }
     const viewOf = (taskId: string) => tasks.known(taskId)
-    const streams = new Streams({ logId, clock, journal, limits, viewOf })
+    const streams = new Streams({ logId, clock, journal, limits, trims, viewOf })
     const nodeChanges: NodeChanges = new NodeChanges(streams, (nodeId) => nodes.view(nodeId))
     const passages = createPassages(streams, clock, (nodeId) => workers.session(nodeId))
     const onReserved = (turn: Turn, nodeId: string) => nodeChanges.changed(turn, nodeId)
@@ -211,7 +219,8 @@ export class ManagerHost {
       ...{ ...passages, clock, random, logger },
     }
     const workers: Workers = new Workers({ ...shared, ...times, actors, identity: office })
-    const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, clock })
+    const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, knownIds, clock })
+    const retainer = new Retainer({ ...past, storage, journal, host, book, setAside, clock, logger })
     const plans = new Plans({ tasks, placement, clock })
     const backups = new Backups({ storage, journal, clock, write: this.#options.writeCopy })
     const drains = new Drains({ host, journal, nodes, isConnected: (nodeId) => workers.isConnected(nodeId) })
@@ -227,7 +236,7 @@ export class ManagerHost {
       clock,
       logger,
     })
-    const others = { ...passages, workers, backups, door, setAside }
+    const others = { ...passages, workers, backups, door, setAside, trims, knownIds, retainer }
     return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, ...others }
   }
 
@@ -286,6 +295,9 @@ export class ManagerHost {
   async #recover(): Promise<void> {
     const { host, journal, book, nodes, liveness, office, setAside } = this.#parts as Parts
     const { storage, logger } = this.#options
+    const { trims, knownIds } = this.#parts as Parts
+    await trims.load(storage)
+    await knownIds.load()
     const { isIndexed } = office
     const live = await recover({ storage, journal, isIndexed, host, book, nodes, liveness, logger, setAside })
     logger.info(`in office with epoch ${office.epoch}; ${live} tasks are live`, { cluster: office.clusterId })
@@ -293,16 +305,17 @@ export class ManagerHost {
   }
 
   async #open(): Promise<void> {
-    const { door, liveness } = this.#parts as Parts
+    const { door, liveness, retainer } = this.#parts as Parts
     this.#addresses = await door.open()
     liveness.start()
+    retainer.start()
     this.#opened?.resolve()
   }
 
   async #close(): Promise<void> {
-    const { door, liveness, journal, host, streams, samplings, usages } = this.#parts as Parts
+    const { door, liveness, journal, host, streams, samplings, usages, retainer } = this.#parts as Parts
     liveness.stop()
-    for (const part of [streams, samplings, usages]) part.close()
+    for (const part of [streams, samplings, usages, retainer]) part.close()
     await door.close()
     // Requests that still wait for a read would write to a store that is closed, and that is no failure of the store.
     await journal.close()
@@ -323,6 +336,7 @@ export class ManagerHost {
     this.#parts?.streams.close()
     this.#parts?.samplings.close()
     this.#parts?.usages.close()
+    this.#parts?.retainer.close()
     this.#opened?.reject(error)
     void this.#parts?.door.fail()
     this.#options.onFailure(error)

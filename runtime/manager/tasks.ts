@@ -23,6 +23,7 @@ import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Book } from './book.ts'
 import type { History } from './history.ts'
+import { hashOfSpec, type KnownIds, textOfSpec, viewOfMark } from './known-ids.ts'
 import type { Placement } from './placement.ts'
 
 export const taskQueryLimits = {
@@ -49,20 +50,11 @@ export interface TasksOptions {
   readonly book: Book
   readonly history: History
   readonly placement: Placement
+  readonly knownIds: KnownIds
   readonly clock: Clock
 }
 
-/** Maps and lists compare by their bytes once keys are in order. */
-function sameSpec(a: TaskSpec, b: TaskSpec): boolean {
-  return JSON.stringify(ordered(a)) === JSON.stringify(ordered(b))
-}
-
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered)
-  if (value === null || typeof value !== 'object') return value
-  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, field]) => [key, ordered(field)]))
-}
+const sameSpec = (a: TaskSpec, b: TaskSpec): boolean => textOfSpec(a) === textOfSpec(b)
 
 /** As it is stored. Throws `Invalid` for what no task can be. */
 function bytesOf(spec: TaskSpec): Uint8Array {
@@ -133,11 +125,28 @@ export class Tasks {
 
   /** The task of this id, if it was accepted before. Throws `Conflict` if that was with another spec. */
   async #existing(taskId: string, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
-    const known = this.#options.book.specs.get(taskId) ?? (await this.specOf(taskId))
-    if (known === undefined) return undefined
+    const known = await this.specOf(taskId)
+    if (known === undefined) return this.#trimmed(taskId, spec, access)
     const seen = (one: TaskSpec) => (access === 'everything' ? one : shownSpec(one, false))
-    if (sameSpec(seen(known), seen(spec))) return this.view(taskId)
-    throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
+    if (!sameSpec(seen(known), seen(spec))) {
+      throw new TroupeError('Conflict', `there is a task ${taskId} with another specification; choose another id`)
+    }
+    const bytes = this.#actor(taskId) === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
+    // It can have been trimmed since its specification was read.
+    const mark =
+      bytes === undefined && this.#actor(taskId) === undefined ? this.#trimmed(taskId, spec, access) : undefined
+    return (await mark) ?? this.view(taskId)
+  }
+
+  /** The task of this id, if it was trimmed less than a day ago. Throws `Conflict` as `#existing`. */
+  async #trimmed(taskId: string, spec: TaskSpec, access: Access): Promise<TaskView | undefined> {
+    const mark = await this.#options.knownIds.find(taskId)
+    if (mark === undefined) return undefined
+    if (access === 'everything' && mark.spec !== hashOfSpec(spec)) {
+      const message = `there was a task ${taskId} with another specification, trimmed less than 24 h ago; choose another id`
+      throw new TroupeError('Conflict', message)
+    }
+    return viewOfMark(taskId, spec, mark)
   }
 
   /** Runs a turn, and answers with where its task stands at its end, once that is durable. */
@@ -207,6 +216,9 @@ export class Tasks {
     }
     if (found.includes(prefix)) return prefix
     const [first] = found
+    // A whole id that was trimmed must not come to mean another that begins so.
+    const trimmed = await this.#options.knownIds.refusal(prefix)
+    if (trimmed !== undefined) throw trimmed
     if (first === undefined) {
       throw new TroupeError('NotFound', `there is no task ${prefix}; "troupe status --all" lists them`)
     }
@@ -232,7 +244,7 @@ export class Tasks {
   /** The machine of a task that has ended. Throws `NotFound`, or `Internal` for a record that cannot be read. */
   async stored(taskId: string): Promise<AnyMachineSnapshot> {
     const bytes = await this.#options.storage.get(keys.task(taskId))
-    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    if (bytes === undefined) throw await this.#missing(taskId)
     return this.#read(taskId, bytes).snapshot
   }
 
@@ -246,8 +258,13 @@ export class Tasks {
     const actor = this.#actor(taskId)
     if (actor !== undefined) return this.#live(taskId, actor)
     const bytes = await this.#options.storage.get(keys.task(taskId))
-    if (bytes === undefined) throw new TroupeError('NotFound', `there is no task ${taskId}`)
+    if (bytes === undefined) throw await this.#missing(taskId)
     return this.#stored(taskId, bytes)
+  }
+
+  async #missing(taskId: string): Promise<TroupeError> {
+    const trimmed = await this.#options.knownIds.refusal(taskId)
+    return trimmed ?? new TroupeError('NotFound', `there is no task ${taskId}`)
   }
 
   /** Why it waits is told as it is now: what was recorded is from when it began to. */
@@ -337,17 +354,21 @@ export class Tasks {
     const taskId = await this.resolve(prefix)
     const actor = this.#actor(taskId)
     const bytes = actor === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
+    if (actor === undefined && bytes === undefined) throw await this.#missing(taskId)
     const snapshot = actor?.snapshot ?? this.#read(taskId, bytes as Uint8Array).snapshot
     const context = snapshot.context as TaskContext
     const spec = await this.specOf(taskId)
     if (spec === undefined) throw new TroupeError('Internal', `the specification of ${taskId} is gone`)
+    const limit = taskQueryLimits.explainedEventsMax
+    const { events, trimmedUntilMs } = await history.of(taskId, { limit })
     return {
       task: await this.view(taskId),
       spec: shownSpec(spec, access === 'everything'),
       decision: placement.verdict(taskId, clock.nowMs()) ?? context.decision ?? null,
       schedulers: placement.compare(askNow(snapshot), clock.nowMs()),
       attempts: [...context.attempts],
-      events: (await history.of(taskId, { limit: taskQueryLimits.explainedEventsMax })).events,
+      events,
+      ...(trimmedUntilMs === undefined ? {} : { trimmedUntilMs }),
       timers: (actor?.timers.stored() ?? []).map(({ event, dueAtMs }) => ({ event: event.type, dueAtMs })),
     }
   }

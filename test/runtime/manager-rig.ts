@@ -12,6 +12,7 @@ import type { Boundary } from '../../runtime/host/boundary.ts'
 import type { Logger } from '../../runtime/logger.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
+import type { Retention } from '../../runtime/manager/retention.ts'
 import type { StreamLimits } from '../../runtime/manager/stream/limits.ts'
 import type { Random } from '../../runtime/random.ts'
 import { createMemoryTransport } from '../../transport/memory.ts'
@@ -49,9 +50,11 @@ export class Rig {
   newTerm = false
   /** The bounds of the next manager's streams. */
   streamLimits: Partial<StreamLimits> = {}
-  /** The manager's ends of all connections, oldest first. */
+  /** What the next manager keeps of what has ended. */
+  retention: Partial<Retention> = {}
   /** Of the next manager; round-robin where there is none. */
   scheduler: Scheduler | undefined
+  /** The manager's ends of all connections, oldest first. */
   readonly accepted: Connection[] = []
   /** Backups that were made, by their folder. */
   readonly copies = new Map<string, Disk>()
@@ -131,8 +134,9 @@ export class Rig {
       logger: this.#logger(),
       newTerm: this.newTerm,
       streamLimits: this.streamLimits,
-      writeCopy: (dir, entries) => this.#copy(dir, entries),
       ...(this.scheduler === undefined ? {} : { scheduler: this.scheduler as Scheduler<never> }),
+      retention: this.retention,
+      writeCopy: (dir, entries) => this.#copy(dir, entries),
       liveness: { heartbeatMs, suspectMs: 3_500, leaseMs: 10_000 },
       onBoundary: (boundary) => this.boundaries.push(boundary),
       onFailure: (error) => this.failures.push(error),

@@ -7,6 +7,7 @@ import { Match } from '../../runtime/manager/stream/match.ts'
 import { Recent } from '../../runtime/manager/stream/news.ts'
 import { Outlet } from '../../runtime/manager/stream/outlet.ts'
 import { type Pages, Subscriber } from '../../runtime/manager/stream/subscriber.ts'
+import { Trims } from '../../runtime/manager/trims.ts'
 
 const unhandled: unknown[] = []
 const onUnhandled = (reason: unknown) => unhandled.push(reason)
@@ -47,7 +48,13 @@ test('a past that cannot be let go of is of no concern once its reader is gone',
   const subscriber = new Torn({
     req: 1,
     match: new Match({}, undefined, []),
-    source: { logId: 'log-1', recent: new Recent(0, streamLimits), limits: streamLimits, published: () => 0 },
+    source: {
+      logId: 'log-1',
+      recent: new Recent(0, streamLimits),
+      limits: streamLimits,
+      trims: new Trims(),
+      published: () => 0,
+    },
     outlet: new Outlet(channel, streamLimits.streamPageBytes),
     onError: (error) => errors.push(error),
   })

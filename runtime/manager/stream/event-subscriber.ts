@@ -20,8 +20,14 @@ export class EventSubscriber extends Subscriber {
   protected override resetReason(): string | undefined {
     const { limits, published } = this.options.source
     const behind = published() - this.told
+    if (this.#isTrimmed()) return 'transitions since that position were trimmed'
     if (behind <= limits.behindCommitsMax) return undefined
     return `${behind} commits have come since that position, and at most ${limits.behindCommitsMax} are told again`
+  }
+
+  #isTrimmed(): boolean {
+    const { recent, trims } = this.options.source
+    return this.told < trims.log && !recent.covers(this.told)
   }
 
   protected override piecesOf(commit: Commit): Piece[] {
@@ -58,12 +64,14 @@ export class EventSubscriber extends Subscriber {
       group = []
     }
     for await (const event of this.#past.after(this.match, this.told, upTo)) {
-      if (this.closed) return
+      // Trimmed while it was read: nobody knows whether some were missed, and it begins anew.
+      if (this.closed || this.#isTrimmed()) return
       const [first] = group
       if (first !== undefined && (first.revision !== event.revision || first.taskId !== event.taskId)) sayGroup()
       group.push(event)
       if (!this.options.outlet.room) yield
     }
+    if (this.#isTrimmed()) return
     sayGroup()
     this.flush()
     this.told = upTo

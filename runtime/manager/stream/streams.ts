@@ -10,6 +10,7 @@ import type { Journal } from '../../host/journal.ts'
 import { keys } from '../../host/keys.ts'
 import { encodeRecord } from '../../host/record.ts'
 import type { Turn } from '../../host/turn.ts'
+import type { Trims } from '../trims.ts'
 import type { NodeUsed } from '../usages.ts'
 import type { StreamLimits } from './limits.ts'
 import { type Commit, Recent } from './news.ts'
@@ -22,6 +23,7 @@ export interface StreamsOptions {
   readonly clock: Clock
   readonly journal: Journal
   readonly limits: StreamLimits
+  readonly trims: Trims
   /** A task that is live, for what is told of it without a commit. */
   readonly viewOf: (taskId: string) => TaskView | undefined
 }
@@ -36,6 +38,7 @@ export class Streams implements Source {
   readonly logId: string
   readonly recent: Recent
   readonly limits: StreamLimits
+  readonly trims: Trims
   readonly #options: StreamsOptions
   readonly #byTask = new Map<string, Set<Subscriber>>()
   /** Those that named no tasks. */
@@ -49,6 +52,7 @@ export class Streams implements Source {
     const { logId, journal, limits } = options
     this.logId = logId
     this.limits = limits
+    this.trims = options.trims
     this.#options = options
     this.#published = journal.revision
     this.recent = new Recent(journal.revision, limits)

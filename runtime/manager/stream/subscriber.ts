@@ -9,6 +9,7 @@
  */
 import type { TaskEvent, TaskView } from '../../../actors/model.ts'
 import type { ClientReplies, ClientReply } from '../../../actors/protocol/client.ts'
+import type { Trims } from '../trims.ts'
 import type { StreamLimits } from './limits.ts'
 import type { Match } from './match.ts'
 import type { Commit, Recent } from './news.ts'
@@ -26,6 +27,8 @@ export interface Source {
   readonly logId: string
   readonly recent: Recent
   readonly limits: StreamLimits
+  /** What the store cannot tell any more. */
+  readonly trims: Trims
   /** Everything up to here is durable and was handed to those who are live. */
   readonly published: () => number
 }

@@ -79,7 +79,12 @@ export class TaskPast {
         (id) => this.#options.tasks.known(id) === undefined && read.get(id)?.finishedAtMs === null,
       )
       if (ended.length === 0) break
-      for (const id of ended) read.set(id, await this.#options.tasks.view(id))
+      for (const id of ended) {
+        const task = await this.#view(id)
+        // It can have ended and been trimmed meanwhile.
+        if (task === undefined) read.delete(id)
+        else read.set(id, task)
+      }
     }
     const tasks: TaskView[] = []
     for (const id of ids) {

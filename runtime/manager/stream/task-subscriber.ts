@@ -17,9 +17,11 @@ export class TaskSubscriber extends Subscriber {
     this.#past = options.past
   }
 
-  /** What happened since any position can be told: where tasks stand says it all. */
-  protected override resetReason(): undefined {
-    return undefined
+  /** Where tasks stand tells what happened since any position, but for tasks that have ended since and were trimmed. */
+  protected override resetReason(): string | undefined {
+    const { recent, trims } = this.options.source
+    if (recent.covers(this.told) || this.told >= trims.tasks) return undefined
+    return 'tasks that ended since that position were trimmed'
   }
 
   protected override piecesOf(commit: Commit, newest: boolean): Piece[] {
@@ -55,12 +57,14 @@ export class TaskSubscriber extends Subscriber {
     const upTo = this.options.source.published()
     const { match } = this
     for await (const task of this.#past.changed(match, this.told, upTo)) {
-      if (this.closed) return
+      // Trimmed while it was read: nobody knows whether some were missed, and it begins anew.
+      if (this.closed || this.resetReason() !== undefined) return
       const { revision, id } = task
       if (match.fitsAt(task)) this.say({ revision, bytes: bytesOfTask(task), task })
       else if (match.mayHaveFitted(task)) this.say({ revision, bytes: 64, removed: id })
       if (!this.options.outlet.room) yield
     }
+    if (this.resetReason() !== undefined) return
     this.flush()
     this.told = upTo
   }
