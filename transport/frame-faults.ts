@@ -34,6 +34,10 @@ export function keyForbidden(): TransportError {
   return malformed(`a map has the key ${forbiddenKey}`)
 }
 
+export function textBroken(): TransportError {
+  return malformed('a string in it holds half a surrogate pair, which is no character')
+}
+
 export function numberNotFinite(): TransportError {
   return malformed('a number in it is not finite')
 }

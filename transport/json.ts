@@ -12,6 +12,7 @@ import {
   malformed,
   notPlain,
   numberNotFinite,
+  textBroken,
   tooDeep,
   tooLarge,
   tooManyParts,
@@ -57,8 +58,10 @@ export function createJsonCodec(protocol: string, limits: CodecLimits): Codec {
     },
     decode(bytes) {
       if (bytes.length > limits.frameBytesMax) throw tooLarge(limits)
-      scan(bytes, limits)
-      return undress(parse(bytes), 0, limits)
+      const isEscaped = scan(bytes, limits)
+      const value = parse(bytes)
+      if (isEscaped) checkText(value)
+      return undress(value, 0, limits)
     },
   }
 }
@@ -86,7 +89,7 @@ function dress(value: unknown, depth: number, limits: CodecLimits, budget: Budge
   }
   if (typeof value === 'string') {
     spend(value.length, limits, budget)
-    return value
+    return mended(value)
   }
   if (typeof value !== 'object') throw notPlain(value)
   if (value instanceof Uint8Array) {
@@ -108,7 +111,7 @@ function dressMap(map: Record<string, unknown>, depth: number, limits: CodecLimi
   for (const key of keys) {
     if (key === forbiddenKey) throw keyForbidden()
     spend(key.length, limits, budget)
-    dressed[escaped ? `$${key}` : key] = dress(map[key], depth + 1, limits, budget)
+    dressed[escaped ? `$${key}` : mended(key)] = dress(map[key], depth + 1, limits, budget)
   }
   return dressed
 }
@@ -118,8 +121,12 @@ function spend(bytes: number, limits: CodecLimits, budget: Budget): void {
   if (budget.bytes < 0) throw tooLarge(limits)
 }
 
-/** Counts brackets outside of strings, before the parser builds anything. All marks are ASCII, so bytes will do. */
-function scan(bytes: Uint8Array, limits: CodecLimits): void {
+/**
+ * Counts brackets outside of strings, before the parser builds anything. All marks are ASCII, so bytes will do. Answers
+ * whether a character is written as `\u…`: only so can half a surrogate pair come, for UTF-8 has no bytes for it.
+ */
+function scan(bytes: Uint8Array, limits: CodecLimits): boolean {
+  let isEscaped = false
   const partsMax = framePartsMax(limits)
   let depth = 0
   // The envelope of bytes is one level more than the bytes that it stands for.
@@ -129,15 +136,37 @@ function scan(bytes: Uint8Array, limits: CodecLimits): void {
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
     if (inString) {
-      if (byte === 0x5c) i++
-      else if (byte === 0x22) inString = false
+      if (byte === 0x5c) {
+        if (bytes[++i] === 0x75) isEscaped = true
+      } else if (byte === 0x22) inString = false
     } else if (byte === 0x22) inString = true
     else if (byte === 0x5b || byte === 0x7b) {
       if (++depth > depthMax) throw tooDeep(limits)
       if (++parts > partsMax) throw tooManyParts(limits)
     } else if (byte === 0x5d || byte === 0x7d) depth--
   }
+  return isEscaped
 }
+
+/** Refuses what no other format could say again. Recursion is safe, as in `undress`. */
+function checkText(value: unknown): void {
+  if (typeof value === 'string') {
+    if (!(value as Text).isWellFormed()) throw textBroken()
+  } else if (Array.isArray(value)) {
+    for (const item of value) checkText(item)
+  } else if (typeof value === 'object' && value !== null) {
+    for (const [key, field] of Object.entries(value)) {
+      checkText(key)
+      checkText(field)
+    }
+  }
+}
+
+/** What UTF-8 cannot say becomes U+FFFD, as everywhere else in the platform; the other end would refuse it. */
+const mended = (text: string): string => ((text as Text).isWellFormed() ? text : (text as Text).toWellFormed())
+
+/** What Node 20 and browsers have, and the es2023 types lack. */
+type Text = string & { isWellFormed(): boolean; toWellFormed(): string }
 
 /** The parser's own words quote the text, which may hold secrets, so they go no further. */
 function parse(bytes: Uint8Array): unknown {

@@ -106,6 +106,12 @@ describe.each(both)('$protocol', (codec) => {
     expect(codec.decode(codec.encode('still works'))).toBe('still works')
   })
 
+  test('half a surrogate pair is refused, wherever it stands, and a whole one is read', () => {
+    for (const text of ['"\\ud83c"', '["a\\udfad"]', '{"\\uD83C":1}', '{"a":{"$bytes":"\\ud800"}}'])
+      expect(() => json.decode(utf8.encode(text))).toThrow('half a surrogate pair')
+    expect(json.decode(utf8.encode('["\\ud83c\\udfad","\\\\ud83c"]'))).toEqual(['🎭', '\\ud83c'])
+  })
+
   test('half a surrogate pair never makes a frame that the other end refuses', () => {
     for (const text of ['\ud83c', 'a\udfadb', `${'x'.repeat(60)}\ud83c`]) codec.decode(codec.encode({ [text]: text }))
   })
