@@ -38,6 +38,9 @@ export function faultOfEnvironment({ env = {}, secretEnv = {} }: TaskSpec): stri
     const [name] = named.split('=')
     return `The name of an environment variable has no =, and ${name}=… has one: write the value apart from it.`
   }
+  const odd = names.find((name) => name === '' || name.length > modelLimits.envNameCharsMax)
+  if (odd !== undefined)
+    return `The name of an environment variable has 1 to ${modelLimits.envNameCharsMax} characters, and one has ${odd.length}: give it another.`
   if (names.some((name) => name.includes('\0')))
     return 'The name of an environment variable holds a NUL character: remove it.'
   const own = names.find(isOwnVariable)

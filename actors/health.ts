@@ -7,6 +7,7 @@
  *       └──failed, once the start period is over┘
  */
 import { type Static, Type } from 'typebox'
+import { TimeMs, whole } from './limits.ts'
 import type { TaskSpec } from './model.ts'
 
 export const healthLimits = {
@@ -72,13 +73,13 @@ export const healthStates = ['starting', 'healthy', 'unhealthy', 'failed'] as co
 /** How well an attempt is. `failed` is the last word on it: it is to be stopped. */
 export const Health = Type.Object({
   /** Grows with each change of an attempt's health, from 1; 0 while it is starting. A lower one is old news. */
-  seq: Type.Integer({ minimum: 0 }),
+  seq: whole(0),
   /** One of the four. */
   state: Type.Enum([...healthStates]),
   /** Since when, by the worker's clock. */
-  atMs: Type.Number({ minimum: 0 }),
+  atMs: TimeMs,
   /** Failed checks in a row when it became so; 0 while it is well. */
-  failures: Type.Integer({ minimum: 0 }),
+  failures: whole(0),
   /** What the newest failed check found. */
   detail: Type.Optional(Type.String({ maxLength: healthLimits.detailCharsMax })),
 })

@@ -8,7 +8,11 @@ export const modelLimits = {
   argsMax: 1_024,
   argCharsMax: 131_072,
   envMax: 1_024,
+  envNameCharsMax: 1_024,
   labelsMax: 64,
+  labelNameCharsMax: 63,
+  /** Drivers of one node. */
+  driversMax: 64,
   constraintsMax: 32,
   mountsMax: 32,
   /** A task's whole specification once encoded, in bytes; a stored value is never larger than 1 MB. */
@@ -27,8 +31,13 @@ export const TaskId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
 export const TaskIdPrefix = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' })
 /** Made by the worker; becomes part of keys and labels, and so is as plain as a node's name. */
 export const NodeId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$' })
+/**
+ * The name of an entry of a map. TypeBox's own pattern for any text passes over a name with a line end, and over whatever
+ * stands under it.
+ */
+export const EntryName = Type.String({ pattern: '^[\\s\\S]*$' })
 /** Labels of a task or a node. */
-export const Labels = Type.Record(Type.String({ maxLength: 63 }), Type.String({ maxLength: 255 }), {
+export const Labels = Type.Record(EntryName, Type.String({ maxLength: 255 }), {
   maxProperties: modelLimits.labelsMax,
 })
 /** What comes with Troupe is named, so that an editor can offer it; a worker may bring others. */
@@ -39,8 +48,12 @@ export const DriverName = Type.Unsafe<'docker' | 'process' | (string & {})>(
 export const Arg = Type.String({ maxLength: modelLimits.argCharsMax })
 /** How long, in milliseconds. */
 export const DurationMs = Type.Integer({ minimum: 0, maximum: modelLimits.durationMsMax })
+/** A whole number from `minimum` on, up to what both formats of the wire can say. */
+export const whole = (minimum: number) => Type.Integer({ minimum, maximum: Number.MAX_SAFE_INTEGER })
+/** The last millisecond since 1970 that a `Date` can be. */
+export const timeMsMax = 8_640_000_000_000_000
 /** Milliseconds since 1970, wall clock. */
-export const TimeMs = Type.Number({ minimum: 0 })
+export const TimeMs = Type.Number({ minimum: 0, maximum: timeMsMax })
 
 /** An amount of a machine: cpus in cores (0.5 is half of one), memory in bytes. */
 export const Resources = Type.Object({

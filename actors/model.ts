@@ -5,7 +5,7 @@
  */
 import { type Static, Type } from 'typebox'
 import { Health } from './health.ts'
-import { Labels, modelLimits, NodeId, Resources, TaskId, TimeMs } from './limits.ts'
+import { EntryName, Labels, modelLimits, NodeId, Resources, TaskId, TimeMs, whole } from './limits.ts'
 import { HeldPort, HostPort, PortRange, portLimits } from './ports.ts'
 import type { TaskSpec } from './spec.ts'
 import { NodeUsage } from './usage.ts'
@@ -24,7 +24,7 @@ export const AttemptKey = Type.Object({
   /** Whose attempt it is. */
   taskId: TaskId,
   /** Its number, from 1. */
-  attempt: Type.Integer({ minimum: 1 }),
+  attempt: whole(1),
 })
 export type AttemptKey = Static<typeof AttemptKey>
 /** The one textual form of an attempt's identity, `taskId.attempt`; a task id has no dot. */
@@ -81,9 +81,9 @@ export const AttemptStatus = Type.Object({
   /** Whose attempt it is. */
   taskId: TaskId,
   /** Its number, from 1. */
-  attempt: Type.Integer({ minimum: 1 }),
+  attempt: whole(1),
   /** Grows with every change; a lower one is old news. */
-  seq: Type.Integer({ minimum: 0 }),
+  seq: whole(0),
   /** When its image began to be pulled. All times are milliseconds since 1970, by the worker's clock. */
   pullingAtMs: Type.Optional(TimeMs),
   /** When it began to run. */
@@ -121,7 +121,7 @@ export type Outcome = (typeof outcomes)[number]
 /** One line of a task's attempt history, as `explain` shows it. */
 export const AttemptSummary = Type.Object({
   /** Its number, from 1. */
-  attempt: Type.Integer({ minimum: 1 }),
+  attempt: whole(1),
   /** The node it was placed on. */
   nodeId: Type.String(),
   /** The ports that it had there; absent: none. */
@@ -162,9 +162,9 @@ export const PlacementDecision = Type.Object({
   /** Nodes that were not, with the reason. */
   refusals: Type.Array(Type.Object({ nodeId: Type.String(), name: Type.String(), why: Type.String() })),
   /** Nodes that were looked at, also those that the lists leave out. */
-  considered: Type.Integer({ minimum: 0 }),
+  considered: whole(0),
   /** How many nodes there are, where a sample of them was enough; absent: all were looked at. */
-  of: Type.Optional(Type.Integer({ minimum: 0 })),
+  of: Type.Optional(whole(0)),
   /** One sentence, "2 nodes not ready; 3 nodes lack 512 MiB of memory", when none was fit. */
   why: Type.Optional(Type.String()),
   /** One sentence when the node of the last attempt was preferred or avoided: why, and what came of it. */
@@ -189,9 +189,9 @@ export const TaskView = Type.Object({
   /** The id of that node, which stays the same when it is renamed. */
   nodeId: Type.Union([Type.String(), Type.Null()]),
   /** 0 before the first placement. */
-  attempt: Type.Integer({ minimum: 0 }),
+  attempt: whole(0),
   /** How often it was tried again after an attempt had ended. */
-  restarts: Type.Integer({ minimum: 0 }),
+  restarts: whole(0),
   /** Of its newest attempt, 0 to 255; null while there is none. */
   exitCode: Type.Union([Type.Integer(), Type.Null()]),
   /** The name of the signal that ended its newest attempt, such as `SIGKILL`, where it is known. */
@@ -223,14 +223,14 @@ export const TaskView = Type.Object({
   /** When it became final. */
   finishedAtMs: Type.Union([TimeMs, Type.Null()]),
   /** The revision of its newest change. */
-  revision: Type.Integer({ minimum: 0 }),
+  revision: whole(0),
 })
 export type TaskView = Static<typeof TaskView>
 
 /** One transition of one task, from the manager's log. */
 export const TaskEvent = Type.Object({
   /** Its place in the manager's log; those of one commit share it. */
-  revision: Type.Integer({ minimum: 0 }),
+  revision: whole(0),
   /** Whose transition it is. */
   taskId: TaskId,
   /** Milliseconds since 1970 by the manager's clock. */
@@ -242,7 +242,7 @@ export const TaskEvent = Type.Object({
   /** The state that it led to. */
   to: Type.String(),
   /** The newest attempt after it; 0 before the first placement. */
-  attempt: Type.Integer({ minimum: 0 }),
+  attempt: whole(0),
   /** The name of the node that the task was on after it; absent before the first placement. */
   node: Type.Optional(Type.String()),
 })
@@ -251,6 +251,12 @@ export type TaskEvent = Static<typeof TaskEvent>
 /** Whether a driver can be asked on a worker. */
 export const DriverState = Type.Union([Type.Literal('complete'), Type.Literal('unavailable')])
 export type DriverState = Static<typeof DriverState>
+
+/** A worker's drivers, by their names of at most 63 characters. */
+export const Drivers = Type.Record(Type.String({ pattern: '^[\\s\\S]{1,63}$' }), DriverState, {
+  maxProperties: modelLimits.driversMax,
+  additionalProperties: false,
+})
 
 /** The machine that a worker runs on, whoever else does. */
 export const NodeMachine = Type.Object({
@@ -268,7 +274,7 @@ export const NodeRegistration = Type.Object({
   /** What it offers to tasks, which may be less than the machine has. */
   resources: Resources,
   labels: Labels,
-  drivers: Type.Record(Type.String({ maxLength: 63 }), DriverState),
+  drivers: Drivers,
   /** Where its free ports are taken from; absent: a worker of before, which knows nothing of ports and gets no task with some. */
   ports: Type.Optional(PortRange),
   /** By which two workers on one machine are told; absent where it is not known, and of a worker of before. */
@@ -297,19 +303,19 @@ export const NodeView = Type.Object({
   /** What its tasks have reserved of that. */
   reserved: Resources,
   /** Tasks that are on it. */
-  tasks: Type.Integer({ minimum: 0 }),
+  tasks: whole(0),
   /** Where its free ports are taken from; absent: its worker knows nothing of ports. */
   portRange: Type.Optional(PortRange),
   /** Ports that its attempts hold, in that range and outside of it; a manager of before does not say. */
-  portsHeld: Type.Optional(Type.Integer({ minimum: 0 })),
+  portsHeld: Type.Optional(whole(0)),
   /** What constraints of tasks can name. */
   labels: Labels,
   /** The drivers that it offers; `unavailable`: its engine does not answer. */
-  drivers: Type.Record(Type.String(), DriverState),
+  drivers: Type.Record(EntryName, DriverState),
   /** What its machine uses, as it was last told; absent while it is `Down`, or of a worker that does not say. */
   used: Type.Optional(NodeUsage),
   /** When that came, in milliseconds since 1970. */
-  usedAtMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  usedAtMs: Type.Optional(whole(0)),
   /** Names of other nodes, at most 8, that are on the same machine and with it offer more than that has; absent: none. */
   sharesMachineWith: Type.Optional(Type.Array(Type.String(), { maxItems: modelLimits.sharersNamedMax })),
 })

@@ -84,6 +84,8 @@ function checkText(spec: TaskSpec): string | undefined {
 
 function checkLabels(spec: TaskSpec): string | undefined {
   for (const label of Object.keys(spec.labels ?? {})) {
+    if (label.length > modelLimits.labelNameCharsMax)
+      return `The label ${label.slice(0, modelLimits.labelNameCharsMax)}… has a name of ${label.length} characters, and may have ${modelLimits.labelNameCharsMax}: shorten it.`
     if (label.startsWith('troupe.'))
       return `The label ${label} is refused: those that begin with troupe. are Troupe's own.`
     if (!/^[^=!\s]+$/.test(label))

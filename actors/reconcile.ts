@@ -32,7 +32,10 @@ function healthEvents(context: TaskContext, path: string, health: Health): TaskE
   const isKnown =
     health.state === 'failed' ? context.health?.state === 'failed' : health.seq <= (context.health?.seq ?? 0)
   if (isKnown || path.endsWith('.Stopping')) return []
-  return [health.state === 'failed' ? { type: 'Unhealthy', health } : { type: 'HealthChanged', health }]
+  // Nothing but what is known of it: what else a worker says beside it would be stored.
+  const { seq, state, atMs, failures, detail } = health
+  const found: Health = { seq, state, atMs, failures, ...(detail === undefined ? {} : { detail }) }
+  return [state === 'failed' ? { type: 'Unhealthy', health: found } : { type: 'HealthChanged', health: found }]
 }
 
 function endEvent(end: NonNullable<AttemptStatus['end']>, byItself: boolean): TaskEvents {

@@ -1,7 +1,7 @@
 /** What a user wishes to run, as data: a task's specification and the policies in it. */
 import { type Static, Type } from 'typebox'
 import { HealthCheck } from './health.ts'
-import { Arg, DriverName, DurationMs, Labels, modelLimits, TaskId } from './limits.ts'
+import { Arg, DriverName, DurationMs, EntryName, Labels, modelLimits, TaskId } from './limits.ts'
 import { Port, portLimits } from './ports.ts'
 
 /** When a task that ended badly is tried again. `max` counts restarts, not attempts; absent = without end. */
@@ -59,13 +59,9 @@ export const TaskSpec = Type.Object({
   /** docker: replaces the image's command. process: the program and its arguments. */
   command: Type.Optional(Type.Array(Arg, { maxItems: modelLimits.argsMax })),
   /** Variables by name, at most 1,024. */
-  env: Type.Optional(
-    Type.Record(Type.String({ minLength: 1, maxLength: 1_024 }), Arg, { maxProperties: modelLimits.envMax }),
-  ),
+  env: Type.Optional(Type.Record(EntryName, Arg, { maxProperties: modelLimits.envMax })),
   /** Variables whose values are shown to nobody, `***` in their place; with those of `env` at most 1,024, none in both. */
-  secretEnv: Type.Optional(
-    Type.Record(Type.String({ minLength: 1, maxLength: 1_024 }), Arg, { maxProperties: modelLimits.envMax }),
-  ),
+  secretEnv: Type.Optional(Type.Record(EntryName, Arg, { maxProperties: modelLimits.envMax })),
   /** The working directory. Default: the image's; for a process that of its worker. */
   workdir: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
   /** docker: `user[:group]` as the image knows it. process: a user name or a number; needs a worker that runs as root. */

@@ -1,8 +1,9 @@
 /** What attempts and machines use of what they have, as it was measured at one moment. Never stored. */
 import { type Static, Type } from 'typebox'
+import { timeMsMax, whole } from './limits.ts'
 
-const Bytes = Type.Integer({ minimum: 0 })
-const AtMs = Type.Integer({ minimum: 0 })
+const Bytes = whole(0)
+const AtMs = Type.Integer({ minimum: 0, maximum: timeMsMax })
 
 /** What an attempt uses. Whatever is absent its driver cannot tell. */
 export const AttemptStats = Type.Object({
@@ -19,7 +20,7 @@ export const AttemptStats = Type.Object({
   /** Sent over it. */
   netTxBytes: Type.Optional(Bytes),
   /** Processes, or threads where its engine counts those. */
-  pids: Type.Optional(Type.Integer({ minimum: 0 })),
+  pids: Type.Optional(whole(0)),
 })
 export type AttemptStats = Static<typeof AttemptStats>
 

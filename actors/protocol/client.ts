@@ -4,6 +4,7 @@
  * stream is said.
  */
 import { type Static, type TSchema, Type } from 'typebox'
+import { TimeMs, whole } from '../limits.ts'
 import {
   AttemptSummary,
   Labels,
@@ -25,7 +26,7 @@ import { OutputChunk } from './session.ts'
 export { ActorStep, ActorView }
 
 const Req = Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 })
-const Revision = Type.Integer({ minimum: 0 })
+const Revision = whole(0)
 /** Where a stream begins: only what is new, or a snapshot first, or strictly after a position seen before. */
 const From = Type.Union([
   Type.Literal('now'),
@@ -172,11 +173,11 @@ export const clientMessages = {
     type: Type.Literal('ReadLogs'),
     req: Req,
     taskId: TaskIdPrefix,
-    attempt: Type.Optional(Type.Integer({ minimum: 1 })),
+    attempt: Type.Optional(whole(1)),
     follow: Type.Boolean(),
   }),
   /** The client has taken this many bytes of output, and lets as many more come. No reply. */
-  CreditOutput: Type.Object({ type: Type.Literal('CreditOutput'), stream: Req, bytes: Type.Integer({ minimum: 1 }) }),
+  CreditOutput: Type.Object({ type: Type.Literal('CreditOutput'), stream: Req, bytes: whole(1) }),
 }
 
 /** Manager → client. */
@@ -186,7 +187,7 @@ export const clientReplies = {
     version: Type.String(),
     clusterId: Type.String(),
     logId: Type.String(),
-    epoch: Type.Integer({ minimum: 0 }),
+    epoch: whole(0),
     /** What the token allows; a manager of before says nothing, and knows only tokens for everything. */
     access: Type.Optional(Type.Enum(['everything', 'view'])),
   }),
@@ -241,7 +242,7 @@ export const clientReplies = {
     type: Type.Literal('BackupMade'),
     req: Req,
     revision: Revision,
-    entries: Type.Integer({ minimum: 0 }),
+    entries: whole(0),
   }),
   Explanation: Type.Object({
     type: Type.Literal('Explanation'),
@@ -261,7 +262,7 @@ export const clientReplies = {
     /** Transitions up to this moment were trimmed, in milliseconds since 1970; absent where none of them is missing. */
     trimmedUntilMs: Type.Optional(Type.Integer({ minimum: 0 })),
     /** When the next timer of the task is due, and which. */
-    timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: Type.Number() })),
+    timers: Type.Array(Type.Object({ event: Type.String(), dueAtMs: TimeMs })),
   }),
   /** A page of what is; with `more`, another follows. Which of the lists is there follows from the topic. */
   Snapshot: Type.Object({
@@ -301,7 +302,7 @@ export const clientReplies = {
     type: Type.Literal('Progress'),
     req: Req,
     taskId: TaskId,
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: whole(1),
     text: Type.String(),
   }),
   /**
@@ -312,7 +313,7 @@ export const clientReplies = {
     type: Type.Literal('Steps'),
     req: Req,
     steps: Type.Array(ActorStep),
-    missed: Type.Optional(Type.Integer({ minimum: 1 })),
+    missed: Type.Optional(whole(1)),
   }),
   /** It cannot go on from where the subscriber stands; a fresh Snapshot follows. */
   Reset: Type.Object({ type: Type.Literal('Reset'), req: Req, reason: Type.String() }),
@@ -328,13 +329,13 @@ export const clientReplies = {
   NodesUsed: Type.Object({
     type: Type.Literal('NodesUsed'),
     req: Req,
-    nodes: Type.Array(Type.Object({ id: NodeId, used: NodeUsage, atMs: Type.Integer({ minimum: 0 }) })),
+    nodes: Type.Array(Type.Object({ id: NodeId, used: NodeUsage, atMs: whole(0) })),
   }),
   /** What the newest attempt of a task uses; to subscribers of the topic `stats`. */
   Stats: Type.Object({
     type: Type.Literal('Stats'),
     req: Req,
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: whole(1),
     sample: AttemptStats,
   }),
   /** The last message of topic `stats`: the task is final, or `error` and one of `errorCodes` say why nothing more comes. */

@@ -3,6 +3,7 @@
  * one is known. `{e?: epoch, m: [message, …]}`, as plain MessagePack or JSON.
  */
 import { type Static, Type } from 'typebox'
+import { whole } from '../limits.ts'
 
 /** Subprotocols, best first. Both carry the same messages. */
 export const subprotocols = ['troupe.v1.msgpack', 'troupe.v1.json'] as const
@@ -24,7 +25,7 @@ export const frameLimits = {
 /** A frame before its messages are validated one by one against the schema of their type. */
 export const Frame = Type.Object({
   /** The manager's epoch; absent on a worker's and a client's first frame, and on clients' frames. */
-  e: Type.Optional(Type.Integer({ minimum: 0 })),
+  e: Type.Optional(whole(0)),
   m: Type.Array(Type.Object({ type: Type.String({ maxLength: 64 }) }), {
     minItems: 1,
     maxItems: frameLimits.frameMessagesMax,

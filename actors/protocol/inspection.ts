@@ -3,6 +3,7 @@
  * while somebody watches; never stored.
  */
 import { type Static, Type } from 'typebox'
+import { EntryName, TimeMs, whole } from '../limits.ts'
 import { NodeId, TaskId } from '../model.ts'
 
 /** Whose machine it is. The manager runs those of `manager`, `node` and `task`; a worker runs the others. */
@@ -23,7 +24,7 @@ export const inspectionLimits = {
 /** `manager`, `node:<nodeId>`, `worker:<nodeId>`, `session:<nodeId>`, `task:<id>`, `attempt:<taskId>/<n>`. */
 const ActorId = Type.String({ minLength: 1, maxLength: 192 })
 const Status = Type.Union([Type.Literal('active'), Type.Literal('done'), Type.Literal('error')])
-const Context = Type.Record(Type.String(), Type.Unknown())
+const Context = Type.Record(EntryName, Type.Unknown())
 /** A state as a path: `Running.Up`; the regions of a parallel machine are joined by `+`. */
 const Path = Type.String({ maxLength: 512 })
 
@@ -39,7 +40,7 @@ const whose = {
   /** Of a task and an attempt. */
   taskId: Type.Optional(TaskId),
   /** The number of an attempt, and of a task's newest. */
-  attempt: Type.Optional(Type.Integer({ minimum: 0 })),
+  attempt: Type.Optional(whole(0)),
 }
 
 /** One actor, as it stands. */
@@ -54,7 +55,7 @@ export const ActorView = Type.Object({
   /** Set if its context was too large or too deep, and parts of it are left out. */
   cut: Type.Optional(Type.Boolean()),
   /** Since when it stands there, if that is known; milliseconds since 1970. */
-  atMs: Type.Optional(Type.Number()),
+  atMs: Type.Optional(TimeMs),
 })
 /** One actor, as it stands. */
 export type ActorView = Static<typeof ActorView>
@@ -63,7 +64,7 @@ export type ActorView = Static<typeof ActorView>
 export const ActorStep = Type.Object({
   ...whose,
   /** When; milliseconds since 1970, by the clock of its process. */
-  atMs: Type.Number(),
+  atMs: TimeMs,
   /** What it was told; long texts are cut. `Seen` and `Gone` stand for an actor that comes into view or leaves it. */
   event: Type.Object({ type: Type.String() }, { additionalProperties: true }),
   /** "" = it is new, or comes into view. */

@@ -3,12 +3,13 @@
  * state comes up, resent until acknowledged. Facts are past participles, requests are imperative.
  */
 import { type Static, Type } from 'typebox'
-import { AttemptKey, AttemptStatus, DriverState, NodeRegistration, TaskId, TaskSpec } from '../model.ts'
+import { whole } from '../limits.ts'
+import { AttemptKey, AttemptStatus, Drivers, NodeRegistration, TaskId, TaskSpec } from '../model.ts'
 import { AttemptStats, NodeUsage } from '../usage.ts'
 import { ActorStep, ActorView, inspectionLimits } from './inspection.ts'
 
-const Epoch = Type.Integer({ minimum: 0 })
-const Seq = Type.Integer({ minimum: 0 })
+const Epoch = whole(0)
+const Seq = whole(0)
 const StreamId = Type.String({ minLength: 1, maxLength: 64 })
 /**
  * Bytes: in MessagePack bin, in JSON `{"$bytes": "<base64>"}`, which the transport sees to. Checked, for what a schema of
@@ -25,20 +26,20 @@ export const OutputChunk = Type.Object({
   stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
   data: Bytes,
   /** At least so many bytes of the stream came before these and are gone; 0 = nobody knows how many. */
-  lostBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+  lostBytes: Type.Optional(whole(0)),
 })
 export type OutputChunk = Static<typeof OutputChunk>
 
 /** One attempt that the manager wants on this worker. What is not listed is to be removed. */
 export const DesiredAttempt = Type.Object({
   taskId: TaskId,
-  attempt: Type.Integer({ minimum: 1 }),
+  attempt: whole(1),
   /** `run`: have it run. `stop`: end it, with this grace, and do not start it. */
   action: Type.Union([Type.Literal('run'), Type.Literal('stop')]),
   /** Between TERM and KILL, in milliseconds. */
-  graceMs: Type.Integer({ minimum: 0 }),
+  graceMs: whole(0),
   /** How long the worker lets it run without a manager; absent = for ever. */
-  stopAfterMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  stopAfterMs: Type.Optional(whole(0)),
   spec: TaskSpec,
 })
 export type DesiredAttempt = Static<typeof DesiredAttempt>
@@ -66,13 +67,13 @@ export const workerMessages = {
   Progress: Type.Object({
     type: Type.Literal('Progress'),
     taskId: TaskId,
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: whole(1),
     text: Type.String({ maxLength: 512 }),
   }),
   /** A driver came or went. */
   DriversChanged: Type.Object({
     type: Type.Literal('DriversChanged'),
-    drivers: Type.Record(Type.String(), DriverState),
+    drivers: Drivers,
   }),
   /** A delta did not follow on what the worker has; it wants the complete state. */
   DesiredGap: Type.Object({ type: Type.Literal('DesiredGap'), have: Seq }),
@@ -86,7 +87,7 @@ export const workerMessages = {
     actors: Type.Optional(Type.Array(ActorView)),
     more: Type.Optional(Type.Boolean()),
     steps: Type.Optional(Type.Array(ActorStep)),
-    missed: Type.Optional(Type.Integer({ minimum: 1 })),
+    missed: Type.Optional(whole(1)),
   }),
   /** Answer to Ping. */
   Pong: Type.Object({ type: Type.Literal('Pong') }),
@@ -117,9 +118,9 @@ export const managerMessages = {
     sessionId: Type.String({ maxLength: 64 }),
     epoch: Epoch,
     /** How often to send a heartbeat. */
-    heartbeatMs: Type.Integer({ minimum: 1 }),
+    heartbeatMs: whole(1),
     /** How long after the last acknowledged heartbeat's sending the node counts as gone. */
-    leaseMs: Type.Integer({ minimum: 1 }),
+    leaseMs: whole(1),
   }),
   /** The session is refused for good, or for now if `retryable`; the connection is closed next. */
   Refused: Type.Object({
@@ -132,9 +133,7 @@ export const managerMessages = {
   /** Sent after the manager's synced flush: these statuses will not be asked for again. */
   StatusAck: Type.Object({
     type: Type.Literal('StatusAck'),
-    attempts: Type.Array(
-      Type.Object({ taskId: TaskId, attempt: Type.Integer({ minimum: 1 }), seq: Seq, ended: Type.Boolean() }),
-    ),
+    attempts: Type.Array(Type.Object({ taskId: TaskId, attempt: whole(1), seq: Seq, ended: Type.Boolean() })),
   }),
   /**
    * Desired state. A complete one (`complete: true`) may come in parts, `last` on the final one, all with the same
@@ -166,18 +165,18 @@ export const managerMessages = {
     type: Type.Literal('OpenLog'),
     stream: StreamId,
     taskId: TaskId,
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: whole(1),
     follow: Type.Boolean(),
-    creditBytes: Type.Integer({ minimum: 0 }),
+    creditBytes: whole(0),
   }),
-  CreditLog: Type.Object({ type: Type.Literal('CreditLog'), stream: StreamId, bytes: Type.Integer({ minimum: 1 }) }),
+  CreditLog: Type.Object({ type: Type.Literal('CreditLog'), stream: StreamId, bytes: whole(1) }),
   CloseLog: Type.Object({ type: Type.Literal('CloseLog'), stream: StreamId }),
   /** Measure what an attempt uses, now and every `everyMs`, until it has ended. */
   OpenStats: Type.Object({
     type: Type.Literal('OpenStats'),
     stream: StreamId,
     taskId: TaskId,
-    attempt: Type.Integer({ minimum: 1 }),
+    attempt: whole(1),
     everyMs: Type.Integer({ minimum: 100, maximum: 2 ** 31 - 1 }),
   }),
   CloseStats: Type.Object({ type: Type.Literal('CloseStats'), stream: StreamId }),

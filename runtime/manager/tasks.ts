@@ -60,7 +60,15 @@ const sameSpec = (a: TaskSpec, b: TaskSpec): boolean => textOfSpec(a) === textOf
 function bytesOf(spec: TaskSpec): Uint8Array {
   const wrong = checkSpec(spec)
   if (wrong !== undefined) throw new TroupeError('Invalid', wrong)
-  const bytes = encodeRecord(spec)
+  let bytes: Uint8Array
+  try {
+    bytes = encodeRecord(spec)
+  } catch (error) {
+    // A map with more entries than a record's can have: only what is not known of a specification may hold one.
+    throw new TroupeError('Invalid', `the task's specification cannot be stored; leave out what is unknown in it`, {
+      cause: error,
+    })
+  }
   if (bytes.length <= modelLimits.specBytesMax) return bytes
   const message = `the task's specification is ${bytes.length} bytes and may have ${modelLimits.specBytesMax}; put what is large into the image or a file`
   throw new TroupeError('Invalid', message)

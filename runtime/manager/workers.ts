@@ -32,6 +32,8 @@ type Hello = WorkerMessages['WorkerHello']
 export const workerLimits = {
   /** How long an old session of a node may take to prove that it is alive before a new one takes its place. */
   contestMs: 1_000,
+  /** What a worker may say of its node, in characters as JSON: it becomes one record, and a stored value is never over 1 MB. */
+  registrationCharsMax: 128 * 1_024,
 } as const
 
 // Once for all managers of a process: to compile the schemas takes milliseconds.
@@ -132,6 +134,11 @@ export class Workers {
 
   #refusalOf(hello: Hello): TroupeError | undefined {
     const { identity, host, nodes } = this.#options
+    const { registrationCharsMax } = workerLimits
+    if (JSON.stringify(hello.node).length > registrationCharsMax) {
+      const message = `what this worker says of its node is over ${registrationCharsMax} characters; give it fewer labels and drivers`
+      return new TroupeError('Invalid', message)
+    }
     if (hello.clusterId !== undefined && hello.clusterId !== identity.clusterId) {
       const message = `this worker belongs to cluster ${hello.clusterId} and this manager is of ${identity.clusterId}; dial its own manager, or give the worker a new --data-dir`
       return new TroupeError('Conflict', message)
