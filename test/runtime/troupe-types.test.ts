@@ -15,6 +15,7 @@ import type {
   NodeView,
   OpenedTroupe,
   openTroupe,
+  Plan,
   RunOptions,
   Stopped,
   StreamOptions,
@@ -39,6 +40,7 @@ type OptionsOf<F> = F extends (...args: infer A) => unknown
 /** The verb of the command line → the method that does the same. The others open a host or mend a folder, and ask no manager for anything. */
 const methods = {
   run: 'run',
+  plan: 'plan',
   status: 'list',
   events: 'events',
   actors: 'actors',
@@ -95,6 +97,7 @@ test('every call takes a signal and a time limit', () => {
   expectTypeOf<OptionsOf<Troupe['undrain']>>().toExtend<CallOptions>()
   expectTypeOf<OptionsOf<Troupe['removeNode']>>().toExtend<CallOptions>()
   expectTypeOf<OptionsOf<Troupe['explain']>>().toExtend<CallOptions>()
+  expectTypeOf<OptionsOf<Troupe['plan']>>().toEqualTypeOf<RunOptions>()
   expectTypeOf<OptionsOf<Troupe['backup']>>().toExtend<CallOptions>()
   expectTypeOf<OptionsOf<TaskRef['result']>>().toExtend<CallOptions>()
   expectTypeOf<OptionsOf<TaskRef['stop']>>().toExtend<CallOptions>()
@@ -126,6 +129,8 @@ test('what comes back has a type of its own', () => {
   expectTypeOf<Troupe['nodes']>().returns.resolves.toEqualTypeOf<NodeView[]>()
   expectTypeOf<Troupe['drain']>().returns.resolves.toEqualTypeOf<NodeView>()
   expectTypeOf<Troupe['explain']>().returns.resolves.toEqualTypeOf<Explanation>()
+  expectTypeOf<Troupe['plan']>().parameter(0).toEqualTypeOf<TaskSpec>()
+  expectTypeOf<Troupe['plan']>().returns.resolves.toEqualTypeOf<Plan>()
   expectTypeOf<Troupe['events']>().returns.toEqualTypeOf<EventStream>()
   expectTypeOf<Troupe['watch']>().returns.toEqualTypeOf<TaskChanges>()
   expectTypeOf<Troupe['logs']>().returns.toEqualTypeOf<AsyncIterable<LogLine>>()
