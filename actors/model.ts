@@ -12,7 +12,7 @@ import { NodeUsage } from './usage.ts'
 
 export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix } from './limits.ts'
 export { HeldPort, HostPort, Port, PortRange } from './ports.ts'
-export { DisconnectPolicy, Mount, RestartPolicy, TaskSpec } from './spec.ts'
+export { DisconnectPolicy, Mount, RestartPolicy, TaskSpec, Tmpfs } from './spec.ts'
 
 /** The five states of a task. There are no others; details are nested states. */
 export const taskStates = ['Pending', 'Scheduled', 'Running', 'Completed', 'Failed'] as const

@@ -50,7 +50,17 @@ export function resolvePolicies(spec: TaskSpec): Policies {
   }
 }
 
-const dockerOnly = ['image', 'pull', 'entrypoint', 'network', 'pidsLimit', 'mounts', 'init'] as const
+const dockerOnly = [
+  'image',
+  'pull',
+  'entrypoint',
+  'network',
+  'pidsLimit',
+  'mounts',
+  'tmpfs',
+  'readOnly',
+  'init',
+] as const
 
 function checkDriver(spec: TaskSpec): string | undefined {
   if (spec.driver === 'docker') {
@@ -97,8 +107,20 @@ function checkLabels(spec: TaskSpec): string | undefined {
     : `The constraint '${bad}' is neither label=value nor label!=value: write it as one of them.`
 }
 
+/** As an engine reads it: without what says nothing. */
+function plainPath(path: string): string {
+  const names: string[] = []
+  for (const name of path.split('/')) {
+    if (name === '..') names.pop()
+    else if (name !== '' && name !== '.') names.push(name)
+  }
+  return `/${names.join('/')}`
+}
+
 function checkMounts(spec: TaskSpec): string | undefined {
-  const targets = (spec.mounts ?? []).map((mount) => mount.target)
+  const targets = [...(spec.mounts ?? []), ...(spec.tmpfs ?? [])].map(({ target }) => plainPath(target))
+  if (targets.includes('/'))
+    return "A mount cannot have the target /, the container's own files: name a folder below it."
   const twice = targets.find((target, at) => targets.indexOf(target) !== at)
   return twice === undefined ? undefined : `Two mounts have the target ${twice}: give each its own.`
 }

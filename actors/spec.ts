@@ -44,6 +44,15 @@ export const Mount = Type.Object({
 })
 export type Mount = Static<typeof Mount>
 
+/** A file system in memory, seen inside a container: empty when an attempt begins, and gone with it. */
+export const Tmpfs = Type.Object({
+  /** Inside the container; absolute. */
+  target: Type.String({ pattern: '^/', maxLength: 4_096 }),
+  /** The most that it holds, in bytes; what it holds is memory of the container. Default: the engine's, half of its machine's memory. */
+  sizeBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: modelLimits.memoryBytesMax })),
+})
+export type Tmpfs = Static<typeof Tmpfs>
+
 /** What a user wishes to run. Immutable once accepted. */
 export const TaskSpec = Type.Object({
   /** For people; need not be unique. Default: its id. */
@@ -80,6 +89,10 @@ export const TaskSpec = Type.Object({
   init: Type.Optional(Type.Boolean()),
   /** docker only: folders of the worker's machine, absolute and below a path that its operator allows (`--allow-mount`). */
   mounts: Type.Optional(Type.Array(Mount, { maxItems: modelLimits.mountsMax })),
+  /** docker only: file systems in memory, at most 32. */
+  tmpfs: Type.Optional(Type.Array(Tmpfs, { maxItems: modelLimits.mountsMax })),
+  /** docker only: nothing of the container's own file system can be written; mounts and tmpfs can. Default false. */
+  readOnly: Type.Optional(Type.Boolean()),
   /** For filters; at most 64, keys up to 63 characters, values up to 255. */
   labels: Type.Optional(Labels),
   /** Each `label=value` or `label!=value`, against the node's labels; `node` is a label every node has. All must hold. */

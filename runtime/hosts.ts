@@ -141,14 +141,17 @@ export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promis
 export interface DriverPlace {
   /** The worker's folder. */
   readonly dir: string
+  /** That of all that Troupe keeps, which no container may see: tokens and secrets are in it. */
+  readonly dataDir: string
   readonly allowMounts: readonly string[]
   readonly clock: Clock
   readonly logger: Logger
 }
 
-async function openDocker({ dir, allowMounts, clock, logger }: DriverPlace): Promise<Driver> {
+async function openDocker({ dir, dataDir, allowMounts, clock, logger }: DriverPlace): Promise<Driver> {
   const { createDockerDriver } = await import('./drivers/docker/driver.ts')
-  return createDockerDriver({ clock, logger, outputDir: join(dir, 'docker'), allowMounts })
+  const hiddenFolders = [dataDir]
+  return createDockerDriver({ clock, logger, outputDir: join(dir, 'docker'), allowMounts, hiddenFolders })
 }
 
 async function openProcess({ dir, clock, logger }: DriverPlace): Promise<Driver> {

@@ -259,7 +259,7 @@ async function openDrivers(options: Plain, chosen: Chosen, drivers: Map<string, 
     if (dataDir === undefined) {
       throw new TroupeError('Invalid', `The driver ${name} keeps output on disk: say where with dataDir.`)
     }
-    return { dir: resolve(dataDir, 'worker'), allowMounts, clock, logger }
+    return { dir: resolve(dataDir, 'worker'), dataDir: resolve(dataDir), allowMounts, clock, logger }
   }
   for (const one of options.drivers ?? ['process']) {
     const driver = typeof one === 'string' ? await openDriver(one, placeFor(one)) : one

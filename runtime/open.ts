@@ -100,7 +100,7 @@ const dirOf = ({ dataDir }: WorkerOptions): string => resolve(dataDir, 'worker')
 
 const placeOf = (options: WorkerOptions): DriverPlace => {
   const { allowMounts, logger } = options
-  return { dir: dirOf(options), allowMounts, clock: systemClock, logger }
+  return { dir: dirOf(options), dataDir: resolve(options.dataDir), allowMounts, clock: systemClock, logger }
 }
 
 /** Named ones must be there; by default docker is offered if it is found. */

@@ -9,7 +9,17 @@ export interface SpecFault {
   readonly message: string
 }
 
-export const dockerOnly = ['image', 'pull', 'entrypoint', 'network', 'pidsLimit', 'init', 'mounts'] as const
+export const dockerOnly = [
+  'image',
+  'pull',
+  'entrypoint',
+  'network',
+  'pidsLimit',
+  'init',
+  'mounts',
+  'tmpfs',
+  'readOnly',
+] as const
 
 const patternHints: Readonly<Record<string, string>> = {
   driver: 'must be a name such as docker: small letters, digits and -, a letter first, 63 at most',

@@ -13,6 +13,8 @@ export interface DriverScope {
   readonly clusterId: string
   /** The worker that runs them. */
   readonly nodeId: string
+  /** Its name, for sentences alone. */
+  readonly nodeName?: string
 }
 
 /** Whether an engine can be asked. */

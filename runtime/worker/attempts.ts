@@ -212,15 +212,10 @@ export class Attempts {
 
   /** What it was to be started from, with every variable that it is to have; undefined if the store cannot tell. */
   async specOf(key: AttemptKey): Promise<TaskSpec | undefined> {
-    const spec = await this.#storedSpec(key)
-    return spec && withEnvironment(spec, key, this.#options.place())
-  }
-
-  async #storedSpec(key: AttemptKey): Promise<TaskSpec | undefined> {
-    const known = this.#specs.get(attemptName(key))
-    if (known !== undefined) return known
+    const { storage, place } = this.#options
     try {
-      return await readMeta<TaskSpec>(this.#options.storage, keys.attemptSpec(key))
+      const spec = this.#specs.get(attemptName(key)) ?? (await readMeta<TaskSpec>(storage, keys.attemptSpec(key)))
+      return spec && withEnvironment(spec, key, place())
     } catch (error) {
       const reason = (error as Error).message
       this.#options.logger.error(`the spec of ${attemptName(key)} cannot be read`, { reason })

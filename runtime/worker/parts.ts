@@ -197,7 +197,8 @@ function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn
 }
 
 /** Takes the stored attempts in, and lets the drivers say what became of them. */
-async function recover(parts: Parts, stored: StoredWorker, { logger }: WorkerHostOptions): Promise<void> {
+async function recover(parts: Parts, stored: StoredWorker, options: WorkerHostOptions): Promise<void> {
+  const { logger } = options
   const { host, statuses, stopAfter, drivers, identity } = parts
   for (const { key, reason } of stored.unreadable) {
     logger.error(`the record ${key} cannot be read and is set aside: ${reason}; its attempt is only adopted or removed`)
@@ -208,8 +209,8 @@ async function recover(parts: Parts, stored: StoredWorker, { logger }: WorkerHos
   }
   stopAfter.check()
   if (stored.attempts.length > 0) logger.info(`found ${stored.attempts.length} attempts in the store`)
-  const { clusterId, nodeId } = identity
-  if (clusterId !== undefined) await drivers.watch({ clusterId, nodeId })
+  const { clusterId } = identity
+  if (clusterId !== undefined) await drivers.watch(placeOf(stored, options))
   for (const actor of parts.attempts.all()) {
     const { driver, key } = contextOf(actor)
     parts.checkups.follow(key)

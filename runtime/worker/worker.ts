@@ -169,7 +169,7 @@ export class WorkerHost {
 
   #onOpen(welcome: Welcome, greetedMs: number): void {
     const { heartbeat, desired, statuses, drivers, usage, identity } = this.#started()
-    const { logger, managerUrl, onConnected } = this.#options
+    const { logger, managerUrl, onConnected, registration } = this.#options
     const { clusterId, epoch } = welcome
     usage.begin()
     heartbeat.open(welcome, greetedMs)
@@ -177,7 +177,7 @@ export class WorkerHost {
     statuses.open()
     this.#sayDrivers()
     // The first Welcome of this node's life tells whose attempts its drivers are to run.
-    void drivers.watch({ clusterId, nodeId: identity.nodeId })
+    void drivers.watch({ clusterId, nodeId: identity.nodeId, nodeName: registration.name })
     logger.info(`connected to the manager at ${managerUrl}`, { clusterId, epoch })
     this.#connected.resolve()
     onConnected?.()

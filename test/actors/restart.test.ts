@@ -184,6 +184,8 @@ describe('checkSpec', () => {
         { network: 'host' },
         { pidsLimit: 1 },
         { mounts: [] },
+        { tmpfs: [] },
+        { readOnly: true },
         { init: false },
       ] satisfies Partial<TaskSpec>[]
     ).map((field): [TaskSpec, string] => [
@@ -231,6 +233,14 @@ describe('checkSpec', () => {
       "The constraint 'zone==a' is neither label=value nor label!=value: write it as one of them.",
     ],
     [{ ...docker, mounts: [mount, mount] }, 'Two mounts have the target /b: give each its own.'],
+    [
+      { ...docker, mounts: [mount], tmpfs: [{ target: '/c/.././b/' }] },
+      'Two mounts have the target /b: give each its own.',
+    ],
+    [
+      { ...docker, tmpfs: [{ target: '//' }] },
+      "A mount cannot have the target /, the container's own files: name a folder below it.",
+    ],
     [
       { ...docker, restart: { policy: 'never', max: 3 } },
       'restart.max means nothing with the policy never: set restart.policy to on-failure or always.',

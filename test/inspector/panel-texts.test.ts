@@ -61,6 +61,8 @@ const spec: TaskSpec = {
   secretEnv: { TOKEN: '***' },
   labels: { zone: '01', on: 'off' },
   mounts: [{ source: '/data', target: '/in', readOnly: true }],
+  tmpfs: [{ target: '/run', sizeBytes: 2 ** 20 }],
+  readOnly: true,
   restart: { policy: 'on-failure', max: 3, backOffMs: 500 },
   entrypoint: [],
   rerunOf: 'before',
@@ -101,6 +103,8 @@ describe('a specification', () => {
       { name: 'TOKEN', value: 'masked', kind: 'masked' },
     ])
     expect(rows).toContainEqual({ name: 'COLOUR', value: 'red', kind: 'code' })
+    expect(rows).toContainEqual({ name: 'In memory', value: '/run (1 MiB)', kind: 'code' })
+    expect(rows).toContainEqual({ name: 'Read only', value: 'yes', kind: 'text' })
     expect(rows).toContainEqual({ name: 'Runs again', value: 'before', kind: 'task' })
     expect(specRows({ driver: 'process' }).map(({ title }) => title)).toEqual(['What runs'])
   })

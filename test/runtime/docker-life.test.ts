@@ -162,10 +162,59 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
       const key = await mine.run(shell('ls /m', mount(source)))
       const end = await mine.ended(key)
       expect(end, source).toMatchObject({ type: 'StartFailed', code: 'bad-spec', retryable: false })
-      expect(end.type === 'StartFailed' && end.message).toContain('--allow-mount')
+      expect(end.type === 'StartFailed' && end.message).toBe(
+        `Node node-a does not allow ${path.resolve(source)} to be mounted: start its worker with --allow-mount ` +
+          `${path.resolve(source)}, or mount what is below ${allowed}.`,
+      )
     }
     const absent = await mine.ended(await mine.run(shell('true', mount(`${allowed}/absent`))))
     expect(absent.type === 'StartFailed' && absent.message).toContain('does not exist')
+  })
+
+  test('what Troupe itself keeps is seen by no container, also where what is around it is mounted', async () => {
+    await bench.create()
+    const allowed = path.join(bench.outputDir, 'work')
+    const kept = path.join(allowed, 'sub', '.troupe')
+    await mkdir(path.join(kept, 'manager'), { recursive: true })
+    await writeFile(path.join(kept, 'token'), 'hidden\n')
+    await writeFile(path.join(allowed, 'note'), 'hello\n')
+    await symlink(kept, path.join(allowed, 'link'))
+    const mine = await bench.open({ allowMounts: [allowed], hiddenFolders: [kept, path.join(allowed, 'absent')] })
+    const look = 'cat /m/note; ls -A /m/sub/.troupe; cat /m/sub/.troupe/token; echo x > /m/sub/.troupe/new; echo $?'
+    for (const mount of [{}, { readOnly: true }]) {
+      const key = await mine.run(shell(look, { mounts: [{ source: allowed, target: '/m', ...mount }] }))
+      expect(await mine.ended(key)).toMatchObject({ exitCode: 0 })
+      expect((await outputOf(mine.driver, key)).stdout).toBe('hello\n1\n')
+    }
+    for (const source of [kept, path.join(kept, 'manager'), path.join(allowed, 'link')]) {
+      const end = await mine.ended(await mine.run(shell('ls /m', { mounts: [{ source, target: '/m' }] })))
+      expect(end.type === 'StartFailed' && end.message).toContain('it holds what Troupe itself keeps')
+    }
+  })
+
+  test('tmpfs is memory of the size that was asked for, and with readOnly the only place to write to', async () => {
+    const mine = await bench.open()
+    const tmpfs = [{ target: '/scratch', sizeBytes: 2 * 2 ** 20 }, { target: '/any' }]
+    const look = [
+      'stat -f -c %T /scratch /any',
+      'df -k /scratch | tail -1 | sed "s/  */ /g" | cut -d" " -f2',
+      'echo x > /scratch/a && echo x > /any/a && echo written',
+      'echo x > /etc/a || echo refused',
+      'head -c 3000000 /dev/zero > /scratch/b || echo full',
+    ]
+    const locked = await mine.run(shell(look.join('; '), { tmpfs, readOnly: true }))
+    expect(await mine.ended(locked)).toMatchObject({ type: 'Exited' })
+    expect((await outputOf(mine.driver, locked)).stdout.split('\n')).toEqual([
+      'tmpfs',
+      'tmpfs',
+      '2048',
+      'written',
+      'refused',
+      'full',
+      '',
+    ])
+    const open = await mine.run(shell('echo x > /etc/a && ls -d /scratch', { readOnly: false }))
+    expect(await mine.ended(open)).toMatchObject({ exitCode: 1 })
   })
 
   test('two workers on one engine see and touch only their own', async () => {

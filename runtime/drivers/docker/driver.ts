@@ -28,6 +28,8 @@ export interface DockerDriverOptions {
   readonly outputDir: string
   /** Folders of this machine that tasks may mount, with all below them. */
   readonly allowMounts: readonly string[]
+  /** Folders of this machine that no container sees, be they below those. Default: none. */
+  readonly hiddenFolders?: readonly string[]
   /** How many containers are created and started at once, 1 or more. Default 6: past that an engine only gets slower. */
   readonly concurrentStarts?: number
   /** What is kept of one attempt's output, in bytes: by the engine, counted in its JSON, and after it. Default 10 MiB. */
@@ -120,7 +122,8 @@ function bind(
   const credentials = new Credentials({ configPath, clock, helperMs: engine.deadlines.credentialsMs })
   const images = new Images({ engine, credentials, clock })
   const slots = new Slots(options.concurrentStarts ?? concurrentStartsDefault)
-  const policy = { allowMounts: options.allowMounts, outputBytesMax }
+  const { allowMounts, hiddenFolders = [] } = options
+  const policy = { allowMounts, hiddenFolders, outputBytesMax }
   const starts = new Starts({ engine, reports, watch, images, slots, clock, outputDir, policy })
   return {
     scope,

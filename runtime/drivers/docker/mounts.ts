@@ -2,39 +2,78 @@
 import { realpath } from 'node:fs/promises'
 import path from 'node:path'
 import type { MountSettings } from 'dockerode'
-import type { Mount } from '../../../actors/model.ts'
+import type { Mount, TaskSpec, Tmpfs } from '../../../actors/model.ts'
 import { StartFailure } from './failure.ts'
+
+export interface MountPolicy {
+  /** Folders below which mounts are allowed. */
+  readonly allowMounts: readonly string[]
+  /** Folders that no container sees, be they below an allowed one: Troupe's own, with its token and all secrets. */
+  readonly hiddenFolders: readonly string[]
+  /** The node's name, for sentences. */
+  readonly nodeName: string
+}
+
+/** What covers a hidden folder: nothing can be read in it, and nothing written. */
+const coverBytes = 4_096
 
 /**
  * Checks mounts and gives them in the engine's form, each with its source's real path: a link or a `..` must not lead
  * out of what is allowed, and what was checked is what is mounted. Throws StartFailure `bad-spec`.
  */
-export async function bindMounts(mounts: readonly Mount[], allowed: readonly string[]): Promise<MountSettings[]> {
-  const roots = await Promise.all(allowed.map((root) => realpath(root).catch(() => undefined)))
-  return Promise.all(
-    mounts.map(async (mount): Promise<MountSettings> => {
-      // What may not be seen is refused before it is looked at: a refusal must not tell whether a file exists.
-      const named = path.resolve(mount.source)
-      const isNamedBelow = [...allowed.map((root) => path.resolve(root)), ...roots].some((root) => isBelow(named, root))
-      const source = isNamedBelow ? await realpath(named).catch(() => undefined) : named
-      if (source === undefined) {
-        throw new StartFailure('bad-spec', false, `The folder ${mount.source} to mount does not exist on the worker.`)
-      }
-      if (!isNamedBelow || !roots.some((root) => isBelow(source, root))) throw refusal(mount.source)
-      return { Type: 'bind', Source: source, Target: mount.target, ReadOnly: mount.readOnly ?? false }
-    }),
-  )
+export async function containerMounts(spec: TaskSpec, policy: MountPolicy): Promise<MountSettings[]> {
+  const binds = await Promise.all((spec.mounts ?? []).map((mount) => bind(mount, policy)))
+  return [...binds.flat(), ...(spec.tmpfs ?? []).map(inMemory)]
 }
 
-const refusal = (source: string): StartFailure =>
-  new StartFailure(
-    'bad-spec',
-    false,
-    `The worker does not allow ${source} to be mounted: its operator allows folders with --allow-mount.`,
+async function bind(mount: Mount, policy: MountPolicy): Promise<MountSettings[]> {
+  const source = await checkedSource(mount.source, policy)
+  const covers: MountSettings[] = []
+  for (const hidden of await realPaths(policy.hiddenFolders)) {
+    if (isBelow(source, hidden)) throw bad(`${mount.source} cannot be mounted: it holds what Troupe itself keeps.`)
+    if (!isBelow(hidden, source)) continue
+    const target = path.posix.join(mount.target, path.relative(source, hidden))
+    covers.push({ Type: 'tmpfs', Target: target, ReadOnly: true, ...options(coverBytes) } as MountSettings)
+  }
+  return [{ Type: 'bind', Source: source, Target: mount.target, ReadOnly: mount.readOnly ?? false }, ...covers]
+}
+
+async function checkedSource(given: string, policy: MountPolicy): Promise<string> {
+  const { allowMounts } = policy
+  const roots = await realPaths(allowMounts)
+  // What may not be seen is refused before it is looked at: a refusal must not tell whether a file exists.
+  const named = path.resolve(given)
+  const isNamedBelow = [...allowMounts.map((root) => path.resolve(root)), ...roots].some((root) => isBelow(named, root))
+  if (!isNamedBelow) throw refusal(named, policy)
+  const source = await realpath(named).catch(() => undefined)
+  if (source === undefined) {
+    throw bad(`The folder ${given} to mount does not exist on node ${policy.nodeName}: make it there first.`)
+  }
+  if (!roots.some((root) => isBelow(source, root))) throw refusal(named, policy)
+  return source
+}
+
+const inMemory = ({ target, sizeBytes }: Tmpfs): MountSettings =>
+  ({ Type: 'tmpfs', Target: target, ...(sizeBytes === undefined ? {} : options(sizeBytes)) }) as MountSettings
+
+const options = (sizeBytes: number): Pick<MountSettings, 'TmpfsOptions'> => ({
+  TmpfsOptions: { SizeBytes: sizeBytes } as NonNullable<MountSettings['TmpfsOptions']>,
+})
+
+async function realPaths(folders: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(folders.map((folder) => realpath(folder).catch(() => undefined)))
+  return found.filter((folder) => folder !== undefined)
+}
+
+const bad = (why: string): StartFailure => new StartFailure('bad-spec', false, why)
+
+const refusal = (source: string, { nodeName, allowMounts }: MountPolicy): StartFailure =>
+  bad(
+    `Node ${nodeName} does not allow ${source} to be mounted: start its worker with --allow-mount ${source}` +
+      (allowMounts.length === 0 ? '.' : `, or mount what is below ${allowMounts.join(' or ')}.`),
   )
 
-function isBelow(file: string, root: string | undefined): boolean {
-  if (root === undefined) return false
+function isBelow(file: string, root: string): boolean {
   const relative = path.relative(root, file)
   return relative === '' || (relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative))
 }

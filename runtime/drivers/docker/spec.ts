@@ -5,7 +5,7 @@ import { protocolOf } from '../../../actors/ports.ts'
 import type { DriverScope } from '../driver.ts'
 import { StartFailure } from './failure.ts'
 import { containerName, labelsOf, reservedLabelPrefix } from './identity.ts'
-import { bindMounts } from './mounts.ts'
+import { containerMounts, type MountPolicy } from './mounts.ts'
 
 /** The least that the engine and the kernel take. */
 const cpusMin = 0.01
@@ -19,9 +19,7 @@ const memoryBytesMin = 6 * 1_024 * 1_024
 const logFiles = 5
 const jsonBytesPerTextByte = 13
 
-export interface ContainerPolicy {
-  /** Folders below which mounts are allowed. */
-  readonly allowMounts: readonly string[]
+export interface ContainerPolicy extends Omit<MountPolicy, 'nodeName'> {
   /** What the engine keeps of an attempt's output at least, in bytes of text. */
   readonly outputBytesMax: number
 }
@@ -35,6 +33,8 @@ export async function containerOptions(
 ): Promise<ContainerCreateOptions & { Image: string }> {
   refuse(spec)
   const { image, init = true, network = 'bridge' } = spec
+  const { nodeName = scope.nodeId } = scope
+  const mounts = await containerMounts(spec, { ...policy, nodeName })
   return {
     name: containerName(scope, key),
     Image: image as string,
@@ -62,7 +62,8 @@ export async function containerOptions(
       // The same limit for memory with swap: a task that asked for 64 MiB gets no swap on top.
       ...(spec.memoryBytes === undefined ? {} : { Memory: spec.memoryBytes, MemorySwap: spec.memoryBytes }),
       ...(spec.pidsLimit === undefined ? {} : { PidsLimit: spec.pidsLimit }),
-      ...(spec.mounts === undefined ? {} : { Mounts: await bindMounts(spec.mounts, policy.allowMounts) }),
+      ...(spec.readOnly === undefined ? {} : { ReadonlyRootfs: spec.readOnly }),
+      ...(mounts.length === 0 ? {} : { Mounts: mounts }),
     },
   }
 }

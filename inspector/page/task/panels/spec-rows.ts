@@ -53,6 +53,10 @@ const whatRuns = (spec: TaskSpec): SpecRow[] => [
   ...(spec.mounts ?? []).flatMap(({ source, target, readOnly }) =>
     code('Mount', `${source} → ${target}${readOnly ? ' (read only)' : ''}`),
   ),
+  ...(spec.tmpfs ?? []).flatMap(({ target, sizeBytes }) =>
+    code('In memory', `${target}${sizeBytes === undefined ? '' : ` (${formatBytes(sizeBytes)})`}`),
+  ),
+  ...yesNo('Read only', spec.readOnly),
 ]
 
 // Where the token may only look, all values are masked, and those of secrets are for everybody.
