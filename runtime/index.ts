@@ -1,7 +1,11 @@
 /** What the package `troupe` exports. `docs/API.md` tells how it is used. */
 export type { AttemptKey, AttemptStatus } from '../actors/model.ts'
+export { binpack } from '../actors/schedulers/binpack.ts'
+export { epvm } from '../actors/schedulers/epvm.ts'
 export { roundRobin } from '../actors/schedulers/round-robin.ts'
 export type { Ask, CandidateNode, Scheduler } from '../actors/schedulers/scheduler.ts'
+export type { SchedulerName } from '../actors/schedulers/schedulers.ts'
+export { spread } from '../actors/schedulers/spread.ts'
 export { taskMachine } from '../actors/task.ts'
 export { createMemoryTransport } from '../transport/memory.ts'
 export type { Connection, Listener, ListenOptions, Transport, TransportLimits } from '../transport/transport.ts'

@@ -1,8 +1,8 @@
 /** A Troupe inside an application: manager and worker in this process, each part of them the application's if it likes. */
 import { join, resolve } from 'node:path'
 import { TroupeError } from '../actors/protocol/errors.ts'
-import { roundRobin } from '../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../actors/schedulers/scheduler.ts'
+import type { SchedulerName } from '../actors/schedulers/schedulers.ts'
 import { createMemoryTransport, type MemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
 import { type CertificateFiles, createWebsocketTransport } from '../transport/websocket.ts'
@@ -28,7 +28,7 @@ import {
   startWorker,
 } from './hosts.ts'
 import { type Logger, silentLogger } from './logger.ts'
-import { ownScheduler } from './manager/own-scheduler.ts'
+import { chosenScheduler } from './manager/own-scheduler.ts'
 import { checkListen, checkOrigins } from './open.ts'
 import type { StorageKind } from './options.ts'
 import type { Random } from './random.ts'
@@ -48,8 +48,11 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   readonly dataDir?: string
   /** `rocksdb` (default), `memory` (forgets it all at the end), or a function that opens a store for each host. */
   readonly storage?: StorageKind | OpenStorage
-  /** Says what a node costs; the cheapest gets the task. Default: round-robin. */
-  readonly scheduler?: Scheduler<SchedulerState>
+  /**
+   * Says what a node costs; the cheapest gets the task: `round-robin` (default), `epvm`, `binpack`, `spread`, or one of the
+   * application's own.
+   */
+  readonly scheduler?: SchedulerName | Scheduler<SchedulerState>
   /**
    * What runs tasks here: `docker`, `process`, or drivers of the application's own, each under its `name`; they are closed
    * with the Troupe. Default: `process`, and `docker` if an engine answers. None (`[]`): there is no worker here, and
@@ -211,8 +214,9 @@ const folderOf = (dataDir: string, host: 'manager' | 'worker'): string =>
   host === 'manager' ? join(dataDir, 'manager') : join(resolve(dataDir, 'worker'), 'store')
 
 async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promise<StartedManager> {
-  const { listen, newTerm = false, storage = 'rocksdb', scheduler } = options
+  const { listen, newTerm = false, storage = 'rocksdb' } = options
   const { network, token, viewToken, clock, random, logger } = chosen
+  const scheduler = chosenScheduler(options.scheduler, logger)
   const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock, tls: options.tls })
   return startManager({
     storage: await chosen.openStorage('manager'),
@@ -221,9 +225,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
       ...(listen === undefined ? [] : [{ transport, listen }]),
     ],
     allowOrigins: checkOrigins({ allowOrigins: options.allowOrigins ?? [] }),
-    // Whatever it remembers is its own affair: it is only handed back to it.
-    scheduler: (scheduler === undefined ? roundRobin : ownScheduler(scheduler, logger)) as Scheduler<never>,
-    ...{ token, viewToken, clock, random, logger, newTerm },
+    ...{ scheduler, token, viewToken, clock, random, logger, newTerm },
     ...(storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
 }

@@ -21,6 +21,7 @@ import {
 } from './hosts.ts'
 import { inspectorUrl } from './inspector-files.ts'
 import { parseOrigin } from './manager/admission.ts'
+import { chosenScheduler } from './manager/own-scheduler.ts'
 import type { ManagerOptions, OpenedManager, OpenedUp, OpenedWorker, UpOptions, WorkerOptions } from './options.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
@@ -60,10 +61,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   checkListen(options)
   const allowOrigins = checkOrigins(options)
   const { listen, dataDir, logger } = options
-  const scheduler = options.scheduler ?? 'round-robin'
-  if (scheduler !== 'round-robin') {
-    throw new TroupeError('Invalid', `there is no scheduler "${scheduler}"; this version has round-robin`)
-  }
+  const scheduler = chosenScheduler(options.scheduler, logger)
   const token = options.token === undefined ? await loadToken(dataDir, systemRandom) : checkToken(options.token)
   const viewToken = await loadViewToken(dataDir, systemRandom)
   options.signal?.throwIfAborted()
@@ -79,6 +77,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     clock: systemClock,
     random: systemRandom,
     logger,
+    scheduler,
     newTerm: options.newTerm ?? false,
     ...(options.storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })

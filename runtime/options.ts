@@ -1,4 +1,7 @@
 /** What the roots of `runtime/open.ts` take and give: the command line fills these in, and so may an application. */
+import type { PortRange } from '../actors/model.ts'
+import type { Scheduler } from '../actors/schedulers/scheduler.ts'
+import type { SchedulerName } from '../actors/schedulers/schedulers.ts'
 import type { CertificateFiles } from '../transport/websocket.ts'
 import type { Logger } from './logger.ts'
 
@@ -13,8 +16,8 @@ export interface ManagerOptions {
   readonly dataDir: string
   /** `rocksdb`, or `memory`, which forgets it all at the end. */
   readonly storage: StorageKind
-  /** The name of a placement strategy. Default `round-robin`. */
-  readonly scheduler?: string
+  /** How a node is picked: `round-robin` (default), `epvm`, `binpack`, `spread`, or a scheduler of one's own. */
+  readonly scheduler?: SchedulerName | Scheduler
   /** What clients and workers must show. Default: the one in `<dataDir>/token`, made if it is not there. */
   readonly token?: string
   /** The folder was restored from a backup or a copy: take over from whoever has gone on from it. Default false. */
@@ -52,6 +55,8 @@ export interface WorkerOptions {
   readonly cpus?: number
   /** Bytes of memory to offer. Default: what the machine has. */
   readonly memoryBytes?: number
+  /** Where the ports come from that a task has free, both ends included. Default 20,000 to 32,767. */
+  readonly portRange?: PortRange
   /** Folders, absolute, that tasks may mount, and all that is below them. */
   readonly allowMounts: readonly string[]
   /** What the manager lets in by. */

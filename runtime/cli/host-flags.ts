@@ -2,6 +2,7 @@
 import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
 import { modelLimits } from '../../actors/model.ts'
+import { type SchedulerName, schedulerNames } from '../../actors/schedulers/schedulers.ts'
 import { parseOrigin } from '../manager/admission.ts'
 import type { StorageKind } from '../options.ts'
 import { defaultAddress, defaultDataDir } from './address.ts'
@@ -18,7 +19,7 @@ export interface StoreFlags {
 
 export interface ManagerFlags extends StoreFlags {
   readonly listen: string
-  readonly scheduler: string
+  readonly scheduler: SchedulerName
   readonly insecure?: boolean
   readonly tlsCert?: string
   readonly tlsKey?: string
@@ -62,7 +63,9 @@ export const withManagerFlags = (command: Command): Command =>
     .option('--tls-cert <file>', 'listen with TLS: the certificate, PEM; a renewed one is taken within a minute')
     .option('--tls-key <file>', 'its private key, PEM')
     .option('--insecure', 'allow --listen beyond this machine without TLS')
-    .addOption(new Option('--scheduler <name>', 'how a node is picked').choices(['round-robin']).default('round-robin'))
+    .addOption(
+      new Option('--scheduler <name>', 'how a node is picked').choices(schedulerNames).default(schedulerNames[0]),
+    )
 
 export const withOfferFlags = (command: Command): Command =>
   command

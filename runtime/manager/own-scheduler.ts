@@ -2,8 +2,22 @@
  * A scheduler of an application's own, whose mistakes are told and cost nobody a placement: a node that it cannot judge
  * is taken last, by its id.
  */
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
+import { schedulerNamed, schedulerNames } from '../../actors/schedulers/schedulers.ts'
 import type { Logger } from '../logger.ts'
+
+/** What an option names, or is itself. By default round-robin. Throws TroupeError `Invalid` with the names that there are. */
+export function chosenScheduler(chosen: string | Scheduler | undefined, logger: Logger): Scheduler<never> {
+  // Whatever it remembers is its own affair: it is only handed back to it.
+  if (chosen === undefined) return roundRobin as Scheduler<never>
+  if (typeof chosen !== 'string') return ownScheduler(chosen, logger) as Scheduler<never>
+  const named = schedulerNamed(chosen)
+  if (named !== undefined) return named as Scheduler<never>
+  const names = `${schedulerNames.slice(0, -1).join(', ')} and ${schedulerNames.at(-1)}`
+  throw new TroupeError('Invalid', `there is no scheduler "${chosen}"; there are ${names}, or give one of your own`)
+}
 
 /** Dearer than whatever a scheduler says, and still a number. */
 const dearest = Number.MAX_VALUE

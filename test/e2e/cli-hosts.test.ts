@@ -22,7 +22,7 @@ const onHost = (flags: readonly string[], ...command: string[]) =>
   cluster.troupe('run', '--driver', 'process', ...flags, '--', ...command)
 
 test('a worker offers what its flags say, and tasks go where they fit', async () => {
-  cluster.startManager()
+  cluster.startManager('--scheduler', 'spread')
   await Promise.all([
     cluster.startWorker('left', '--driver', 'process', '--label', 'zone=eu', '--cpus', '1', '--memory', '512m'),
     cluster.startWorker('right', '--driver', 'process', '--label', 'zone=us', '--cpus', '0.5', '--memory', '128m'),
@@ -56,12 +56,13 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
     cluster.troupe('explain', 'never'),
     cluster.troupe('explain', 'contained'),
   ])
+  expect(never.stdout).toMatch(/no node was fit: .* \(spread, 2 nodes considered/)
   expect(never.stdout).toMatch(/it never fits: no node offers 1\.5 cpus/)
   expect(contained.stdout).toMatch(/- left: .*docker/)
 })
 
 test('a full node makes others wait, in order, and says so', async () => {
-  cluster.startUp('--name', 'small', '--driver', 'process', '--cpus', '1')
+  cluster.startUp('--name', 'small', '--driver', 'process', '--cpus', '1', '--scheduler', 'binpack')
   await cluster.ready(1)
   const submit = (id: string) =>
     cluster.troupe('run', '-d', '--id', id, '--driver', 'process', '--cpus', '1', '--', 'sleep', '60')
@@ -73,7 +74,7 @@ test('a full node makes others wait, in order, and says so', async () => {
     ['second', 'Pending'],
     ['first', 'Running'],
   ])
-  expect((await cluster.troupe('explain', 'second')).stdout).toMatch(/- small: .*cpu/)
+  expect((await cluster.troupe('explain', 'second')).stdout).toMatch(/\(binpack, 1 node considered.*\n +- small: .*cpu/)
   await cluster.troupe('stop', 'first')
   await until('the second to run', async () => ((await states())[0]?.[1] === 'Running' ? true : undefined))
   await cluster.troupe('stop', 'second', '--stop-timeout', '0')
@@ -87,16 +88,19 @@ test('--storage memory works, and forgets; rocksdb remembers, the token in both'
     return up
   }
   const data = join(cluster.dir, 'data')
-  let up = await begin('--storage', 'memory')
+  const schedulerOf = async (id: string) => (await cluster.json<{ decision: object }>('explain', id, '--json')).decision
+  let up = await begin('--storage', 'memory', '--scheduler', 'epvm')
   const token = await cluster.token()
   expect((await stat(join(data, 'token'))).mode & 0o777).toBe(0o600)
   expect(await onHost(['--id', 'one'], 'echo', 'hi')).toMatchObject({ code: 0, stdout: 'hi\n' })
+  expect(await schedulerOf('one')).toMatchObject({ scheduler: 'epvm' })
   expect((await up.kill('SIGTERM')).code).toBe(0)
   expect(existsSync(join(data, 'manager'))).toBe(false)
 
   up = await begin()
   expect(await cluster.json('status', '--json')).toEqual([])
   expect(await onHost(['--id', 'two'], 'echo', 'hi')).toMatchObject({ code: 0 })
+  expect(await schedulerOf('two')).toMatchObject({ scheduler: 'round-robin' })
   expect((await up.kill('SIGINT')).code).toBe(0)
 
   await begin()
@@ -105,7 +109,7 @@ test('--storage memory works, and forgets; rocksdb remembers, the token in both'
   expect(await cluster.token()).toBe(token)
 })
 
-test('a port that is taken, and a worker that is refused, each end with one sentence', async () => {
+test('a port that is taken, a scheduler that there is not, and a worker that is refused, each end with one sentence', async () => {
   const up = cluster.startUp('--name', 'here', '--driver', 'process')
   await cluster.ready(1)
   // Its own worker dials no port, and so none may be read there.
@@ -117,6 +121,11 @@ test('a port that is taken, and a worker that is refused, each end with one sent
   // Where Node's own recursive mkdir would never return.
   const nowhere = await cluster.troupe('up', '--listen', '127.0.0.1:0', '--data-dir', '/proc/troupe')
   expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringMatching(/name another folder with --data-dir/) })
+  const magic = await cluster.troupe('manager', '--scheduler', 'magic')
+  expect(magic).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/choices are round-robin, epvm, binpack, spread/),
+  })
   const worker = ['worker', '--manager', cluster.address, '--data-dir', join(cluster.dir, 'w')]
   const refused = await cluster.troupe(...worker, '--token', 'wrong')
   expect(refused.code).toBe(4)

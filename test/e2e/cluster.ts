@@ -108,8 +108,8 @@ export class Cluster {
     return program
   }
 
-  startManager(): Program {
-    return this.start('manager', '--listen', `127.0.0.1:${this.port}`, '--data-dir', join(this.dir, 'data'))
+  startManager(...flags: string[]): Program {
+    return this.start('manager', '--listen', `127.0.0.1:${this.port}`, '--data-dir', join(this.dir, 'data'), ...flags)
   }
 
   async startWorker(name: string, ...flags: string[]): Promise<Program> {

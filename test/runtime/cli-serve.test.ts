@@ -122,7 +122,7 @@ describe('what is asked of the roots', () => {
     [['manager', '--listen', '4747'], /write host:port/],
     [['manager', '--allow-origin', '*'], /is no origin; write scheme/],
     [['manager', '--storage', 'sqlite'], /Allowed choices are rocksdb, memory/],
-    [['manager', '--scheduler', 'magic'], /Allowed choices are round-robin/],
+    [['manager', '--scheduler', 'magic'], /Allowed choices are round-robin, epvm, binpack, spread/],
     [['worker', '--driver', 'podman', '--token', 't'], /there are docker and process/],
     [['worker', '--label', 'zone', '--token', 't'], /--label "zone" has no value/],
     [['worker', '--label', '-x=1', '--token', 't'], /no name of a label/],

@@ -1,6 +1,6 @@
 /** An application's own scheduler decides, and its mistakes stop nothing. */
 import { afterEach, expect, test } from 'vitest'
-import { type OpenedTroupe, openTroupe, type Scheduler } from '../../runtime/index.ts'
+import { type OpenedTroupe, openManager, openTroupe, type Scheduler } from '../../runtime/index.ts'
 import { ScriptDriver } from './script-driver.ts'
 
 const spec = { driver: 'process' as const, command: ['work'] }
@@ -51,6 +51,28 @@ test.each<[string, Scheduler<null>]>([
 ])('one that %s costs nobody a placement, and is told of once', async (fault, scheduler) => {
   expect((await placedBy(scheduler)).scheduler).toBe('bad')
   expect(told).toEqual([expect.stringContaining(`the scheduler bad ${fault}`)])
+})
+
+test.each(['round-robin', 'epvm', 'binpack', 'spread'] as const)('%s is taken by its name', async (scheduler) => {
+  troupe = await openTroupe({ storage: 'memory', drivers: [new ScriptDriver()], scheduler })
+  const task = await troupe.run(spec)
+  await expect
+    .poll(async () => (await troupe.get(task.id)).getSnapshot().context.state, { timeout: 20_000 })
+    .toBe('Running')
+  expect((await task.explain()).decision).toMatchObject({ scheduler, scores: [{ cost: expect.any(Number) }] })
+})
+
+test('an unknown name is refused with those that there are, before anything is opened', async () => {
+  troupe = await openTroupe({ storage: 'memory', drivers: [] })
+  const text = 'there is no scheduler "magic"; there are round-robin, epvm, binpack and spread, or give one of your own'
+  const scheduler = 'magic' as 'epvm'
+  await expect(openTroupe({ storage: 'memory', drivers: [], scheduler })).rejects.toMatchObject({
+    code: 'Invalid',
+    message: text,
+  })
+  const logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const rest = { listen: '127.0.0.1:0', dataDir: '/proc/never-made', storage: 'memory', logger } as const
+  await expect(openManager({ ...rest, scheduler })).rejects.toMatchObject({ code: 'Invalid', message: text })
 })
 
 function fail(message: string): never {
