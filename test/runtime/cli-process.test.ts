@@ -119,6 +119,7 @@ describe('what is loaded to start', () => {
 
   test.each([
     'run',
+    'plan',
     'status',
     'stop',
     'wait',

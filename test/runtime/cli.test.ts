@@ -25,6 +25,7 @@ describe('the command line', () => {
       'manager',
       'worker',
       'run',
+      'plan',
       'status',
       'stop',
       'wait',
