@@ -12,9 +12,9 @@
 import { assign, setup } from 'xstate'
 import { endOf } from './end.ts'
 import type { Health, HealthCheck } from './health.ts'
-import type { AttemptEnd, AttemptKey, AttemptStatus, HeldPort, Resources, TaskSpec } from './model.ts'
+import type { AttemptEnd, AttemptKey, AttemptStatus, HostPort, Resources, TaskSpec } from './model.ts'
 import { reservationOf } from './model.ts'
-import { heldPorts } from './ports.ts'
+import { hostPorts } from './ports.ts'
 import type { Stamp } from './step.ts'
 
 export interface AttemptContext {
@@ -22,7 +22,7 @@ export interface AttemptContext {
   readonly driver: TaskSpec['driver']
   readonly reserved: Resources
   /** The ports of its node that it holds; absent where it holds none, and in records from before there were ports. */
-  readonly ports?: readonly HeldPort[]
+  readonly ports?: readonly HostPort[]
   /** How the worker is to find out whether it is well. */
   readonly check: HealthCheck | undefined
   /** What that came to; undefined until it counts. */
@@ -104,7 +104,7 @@ const neverStarted: AttemptEnd = {
 
 function initialContext({ key, spec, graceMs, stopAfterMs, action, atMs }: AttemptInput): AttemptContext {
   const stopped = action === 'stop'
-  const ports = heldPorts(spec.ports)
+  const ports = hostPorts((spec.ports ?? []).filter(({ host }) => host !== undefined))
   return {
     key,
     driver: spec.driver,
@@ -247,7 +247,7 @@ export function statusOf(context: AttemptContext): AttemptStatus {
     ...key,
     seq,
     reserved,
-    ...(context.ports === undefined ? {} : { ports: [...context.ports] }),
+    ...(context.ports === undefined ? {} : { ports: context.ports.map(({ host, protocol }) => ({ host, protocol })) }),
     ...(pullingAtMs === undefined ? {} : { pullingAtMs }),
     ...(startedAtMs === undefined ? {} : { startedAtMs }),
     ...(stoppingAtMs === undefined ? {} : { stoppingAtMs }),

@@ -77,7 +77,7 @@ export function portText({ target, host, protocol, address }: HostPort): string 
 }
 
 /** The ports of an attempt: those that were asked for by number, and for the others the next of `chosen`, in order. */
-export function hostPorts(asked: readonly Port[], chosen: readonly number[]): HostPort[] {
+export function hostPorts(asked: readonly Port[], chosen: readonly number[] = []): HostPort[] {
   let next = 0
   return asked.map(({ target, host, address, ...port }) => {
     const given = host ?? chosen[next++]

@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs'
 import { cpus, hostname, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { PortRange } from '../actors/model.ts'
+import { portLimits, portRangeDefault, rangeText } from '../actors/ports.ts'
 import { TroupeError } from '../actors/protocol/errors.ts'
 import { frameLimits } from '../actors/protocol/frame.ts'
 import type { Transport, TransportLimits } from '../transport/transport.ts'
@@ -80,6 +82,11 @@ export interface Offer {
   readonly cpus?: number
   /** Bytes of memory to offer. Default: what the machine has. */
   readonly memoryBytes?: number
+  /**
+   * Where the ports come from that a task has free, both ends included, 1 to 65,535. Default 20,000 to 32,767, below those that
+   * Linux gives to outgoing connections. Give two workers of one machine ranges that do not overlap.
+   */
+  readonly portRange?: PortRange
 }
 
 export interface WorkerParts {
@@ -106,25 +113,27 @@ export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promis
   const name = offer.name ?? nameOfMachine()
   const whole = { cpus: cpus().length, memoryBytes: totalmem() }
   const id = await readMachineId()
-  const host = new WorkerHost({
-    ...parts,
-    drivers: new Map(parts.drivers),
-    prober: createNodeProber(),
-    gauge: createMachineGauge(dir),
-    registration: {
-      name,
-      resources: { cpus: offer.cpus ?? whole.cpus, memoryBytes: offer.memoryBytes ?? whole.memoryBytes },
-      labels: { ...offer.labels },
-      ...(id === undefined ? {} : { machine: { id, resources: whole } }),
-    },
-    version,
-    onFailure: fail,
-  })
   const closeParts = async () => {
     await parts.storage.close()
     for (const driver of parts.drivers.values()) await driver.close()
   }
+  let host: WorkerHost
   try {
+    host = new WorkerHost({
+      ...parts,
+      drivers: new Map(parts.drivers),
+      prober: createNodeProber(),
+      gauge: createMachineGauge(dir),
+      registration: {
+        name,
+        resources: { cpus: offer.cpus ?? whole.cpus, memoryBytes: offer.memoryBytes ?? whole.memoryBytes },
+        labels: { ...offer.labels },
+        ports: portRangeOf(offer.portRange),
+        ...(id === undefined ? {} : { machine: { id, resources: whole } }),
+      },
+      version,
+      onFailure: fail,
+    })
     await host.start()
   } catch (error) {
     await closeParts().catch(() => {})
@@ -135,6 +144,14 @@ export async function startWorker({ offer, dir, ...parts }: WorkerParts): Promis
     await closeParts()
   }
   return { name, nodeId: host.nodeId, connected: host.connected, close, failed, metrics: () => host.metrics() }
+}
+
+/** Throws TroupeError `Invalid` for what is no range of ports. */
+function portRangeOf({ from, to }: PortRange = portRangeDefault): PortRange {
+  const isPort = (port: number) => Number.isInteger(port) && port >= 1 && port <= portLimits.portMax
+  if (isPort(from) && isPort(to) && from <= to) return { from, to }
+  const message = `${rangeText({ from, to })} is no range of ports; both ends are 1 to ${portLimits.portMax}, the lower one first`
+  throw new TroupeError('Invalid', message)
 }
 
 /** What the drivers that come with Troupe need. */

@@ -1,13 +1,14 @@
 /** The flags of `up`, `manager` and `worker`, and the options that come of them. */
 import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
-import { modelLimits } from '../../actors/model.ts'
+import { modelLimits, type PortRange } from '../../actors/model.ts'
 import { type SchedulerName, schedulerNames } from '../../actors/schedulers/schedulers.ts'
 import { parseOrigin } from '../manager/admission.ts'
 import type { StorageKind } from '../options.ts'
 import { defaultAddress, defaultDataDir } from './address.ts'
 import { collect, parseCpus, parsePairs, parsing } from './command.ts'
 import { UsageError } from './failure.ts'
+import { parsePortRange } from './port.ts'
 import { parseSize } from './size.ts'
 
 export interface StoreFlags {
@@ -33,6 +34,7 @@ export interface OfferFlags {
   readonly driver?: readonly string[]
   readonly cpus?: number
   readonly memory?: number
+  readonly portRange?: PortRange
   readonly allowMount?: readonly string[]
 }
 
@@ -78,6 +80,11 @@ export const withOfferFlags = (command: Command): Command =>
     )
     .option('--cpus <number>', 'cores to offer (default: all)', parsing(parseCpus))
     .option('--memory <size>', 'memory to offer, such as 4g (default: all)', parsing(parseSize))
+    .option(
+      '--port-range <from-to>',
+      'where free ports of tasks come from (default: 20000-32767)',
+      parsing(parsePortRange),
+    )
     .option('--allow-mount <path>', 'a folder that tasks may mount, with all below it; may be repeated', collect)
 
 function parseDriver(text: string): string {
@@ -105,6 +112,7 @@ export function offerOf(flags: OfferFlags) {
     drivers: flags.driver,
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
     ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
+    ...(flags.portRange === undefined ? {} : { portRange: flags.portRange }),
     allowMounts: flags.allowMount ?? [],
   }
 }

@@ -1,5 +1,5 @@
 /** Ports as people write them, and as docker does: `[ADDRESS:][HOST:]TARGET[/PROTOCOL]`. */
-import { isIpAddress, type Port, portLimits } from '../../actors/ports.ts'
+import { isIpAddress, type Port, type PortRange, portLimits } from '../../actors/ports.ts'
 
 /** Throws RangeError with a sentence. */
 export function parsePort(text: string): number {
@@ -30,4 +30,13 @@ export function parsePortMapping(text: string): Port {
     ...(protocol === undefined ? {} : { protocol }),
     ...(address === undefined ? {} : { address }),
   }
+}
+
+/** `20000-32767`, both ends included. Throws RangeError with a sentence. */
+export function parsePortRange(text: string): PortRange {
+  const match = /^(\d+)-(\d+)$/.exec(text)
+  if (!match) throw new RangeError(`"${text}" is no range of ports; write FROM-TO, as 20000-32767`)
+  const [from, to] = [parsePort(match[1] as string), parsePort(match[2] as string)]
+  if (from > to) throw new RangeError(`"${text}" is no range of ports; write the lower one first, as ${to}-${from}`)
+  return { from, to }
 }

@@ -186,13 +186,18 @@ export class Checkups {
   }
 
   async #overNetwork(driver: Driver, key: AttemptKey, check: HealthCheck, signal: AbortSignal): Promise<Probed> {
-    const { prober } = this.#options
-    const { kind, port = 0, path = '/', expect } = check
+    const { prober, attempts } = this.#options
+    const { kind, path = '/', expect } = check
     if (prober === undefined) return { passed: false, detail: `this worker cannot check by ${kind}` }
-    const host = driver.address === undefined ? '127.0.0.1' : await driver.address(key)
+    const host = driver.address === undefined ? loopback : await driver.address(key)
     if (host === undefined) {
       return { passed: false, detail: `it has no address that this worker could check by ${kind}; use a command` }
     }
+    const actor = attempts.get(key)
+    const given =
+      actor && contextOf(actor).ports?.find(({ target, protocol }) => target === check.port && protocol === 'tcp')
+    // On the worker's own network it listens at the port that it was given.
+    const port = (host === loopback ? given?.host : undefined) ?? check.port ?? 0
     if (kind === 'tcp') return prober.tcp({ host, port, signal })
     return prober.http({ host, port, path, signal, ...(expect === undefined ? {} : { expect }) })
   }
@@ -227,6 +232,9 @@ function firstPart(name: string): number {
   // Names differ mostly at their end, which reaches the low bits first.
   return 0.5 + (hash % 1_000) / 2_000
 }
+
+/** Where the worker's own network is. */
+const loopback = '127.0.0.1'
 
 const isOverNetwork = ({ kind }: HealthCheck): boolean => kind === 'http' || kind === 'tcp'
 

@@ -5,7 +5,7 @@
  *   manager ──desired state──▶ Desired ─▶ attempts (ActorHost, Journal) ─▶ effects ─▶ drivers
  *           ◀────statuses───── Statuses ◀── after the flush ◀─── events ◀──────────────┘
  */
-import type { DriverState, NodeMachine, Resources } from '../../actors/model.ts'
+import type { DriverState, NodeMachine, PortRange, Resources } from '../../actors/model.ts'
 import { type ErrorCode, errorCodes, TroupeError } from '../../actors/protocol/errors.ts'
 import type { ManagerMessages } from '../../actors/protocol/session.ts'
 import { pathOf } from '../../actors/step.ts'
@@ -44,6 +44,8 @@ export interface WorkerHostOptions {
     /** What it offers to tasks. */
     readonly resources: Resources
     readonly labels: Readonly<Record<string, string>>
+    /** Where its free ports are taken from; absent: it gives none, and gets no task that wants some. */
+    readonly ports?: PortRange
     /** By which its manager tells two workers on one machine; absent: it cannot. */
     readonly machine?: NodeMachine
   }
@@ -150,7 +152,7 @@ export class WorkerHost {
   #hello() {
     const { identity, statuses, drivers } = this.#started()
     const { token, version, registration } = this.#options
-    const { name, resources, labels, machine } = registration
+    const { name, resources, labels, ports, machine } = registration
     this.#saidDrivers = drivers.states()
     return {
       type: 'WorkerHello' as const,
@@ -161,6 +163,7 @@ export class WorkerHost {
       highestEpoch: identity.highestEpoch,
       node: {
         ...{ nodeId: identity.nodeId, name, resources, labels: { ...labels }, drivers: this.#saidDrivers },
+        ...(ports === undefined ? {} : { ports }),
         ...(machine === undefined ? {} : { machine }),
       },
       attempts: statuses.greet(),

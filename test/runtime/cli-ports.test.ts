@@ -1,7 +1,7 @@
 /** Ports in the words of the command line: what `--port` takes, and how they are shown. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Port } from '../../actors/model.ts'
-import { parsePortMapping } from '../../runtime/cli/port.ts'
+import { parsePortMapping, parsePortRange } from '../../runtime/cli/port.ts'
 import { parseTaskFile } from '../../runtime/cli/task-file.ts'
 import { cli } from './cli-rig.ts'
 import { FakeManager, token } from './client-manager.ts'
@@ -41,6 +41,14 @@ describe('a port as docker writes it', () => {
   ])('not %j', (text, words) => {
     expect(() => parsePortMapping(text)).toThrow(words)
   })
+})
+
+test('the range of a worker', () => {
+  expect(parsePortRange('20000-32767')).toEqual({ from: 20_000, to: 32_767 })
+  expect(parsePortRange('8080-8080')).toEqual({ from: 8080, to: 8080 })
+  for (const wrong of ['', '80', '1-2-3', 'a-b']) expect(() => parsePortRange(wrong)).toThrow(/write FROM-TO/)
+  expect(() => parsePortRange('90-80')).toThrow(/the lower one first, as 80-90/)
+  expect(() => parsePortRange('0-80')).toThrow(/"0" is no port/)
 })
 
 test('a task file has them as a number, as text, or as a map', () => {

@@ -98,6 +98,7 @@ describe('what is asked of the roots', () => {
         'b=c=d',
       ],
       ...['--driver', 'docker', '--driver', 'process', '--cpus', '1.5', '--memory', '2g', '--allow-mount', '/data'],
+      ...['--port-range', '30000-30999'],
     ]
     const run = startCli(['worker', ...args], { roots })
     await eventually('it is connected', () => run.stdout.includes('manager'))
@@ -113,6 +114,7 @@ describe('what is asked of the roots', () => {
       drivers: ['docker', 'process'],
       cpus: 1.5,
       memoryBytes: 2 ** 31,
+      portRange: { from: 30_000, to: 30_999 },
       allowMounts: ['/data'],
     })
   })
@@ -128,6 +130,7 @@ describe('what is asked of the roots', () => {
     [['worker', '--label', '-x=1', '--token', 't'], /no name of a label/],
     [['worker', '--name', 'a b', '--token', 't'], /no name of a node/],
     [['worker', '--allow-mount', 'data', '--token', 't'], /not absolute/],
+    [['worker', '--port-range', '2-1', '--token', 't'], /write the lower one first, as 1-2/],
     [['worker', '--manager', 'http://h', '--token', 't'], /no address of a manager/],
     [['worker', '--data-dir', '/nowhere'], /must show its manager's token.*\/nowhere\/token/],
   ])('%j is wrong usage', async (args, message) => {

@@ -1,6 +1,7 @@
 /** Health checks on a worker: when they are made, what is reported of them, and what a restart keeps. Time is by hand. */
 import { describe, expect, test } from 'vitest'
 import type { Health, HealthCheck, Probed } from '../../actors/health.ts'
+import type { TaskSpec } from '../../actors/model.ts'
 import type { ContainerHealth, Driver, ExecRequest, ExecResult } from '../../runtime/drivers/driver.ts'
 import type { HttpProbe, Prober } from '../../runtime/health/prober.ts'
 import { key, type Life, Stage, settle, spec, until } from './worker-fixture.ts'
@@ -45,14 +46,18 @@ interface Scene {
 const times = { startPeriodMs: 5_000, intervalMs: 2_000, timeoutMs: 500, retries: 3 }
 
 /** A worker that runs one attempt with this check. */
-async function scene(check: HealthCheck, driver?: (inner: Driver) => Driver): Promise<Scene> {
+async function scene(
+  check: HealthCheck,
+  driver?: (inner: Driver) => Driver,
+  more: Partial<TaskSpec> = {},
+): Promise<Scene> {
   const stage = await Stage.open()
   const network = new Network(() => stage.clock.nowMs())
   const inner = worldDriver(stage.world)
   const drivers = new Map([['process', driver?.(inner) ?? inner]])
   const life = stage.begin({ prober: network, drivers })
   await stage.connected(life)
-  stage.manager.want(a, { spec: { ...spec, health: check } })
+  stage.manager.want(a, { spec: { ...spec, health: check, ...more } })
   await until('it runs', () => stage.manager.status(a)?.startedAtMs !== undefined)
   return { stage, network, life }
 }
@@ -188,6 +193,28 @@ describe('checks over the network', () => {
     await pass(it, 2_100)
     expect(healthOf(it)).toMatchObject({ state: 'unhealthy', detail: expect.stringContaining('no address') })
     await it.life.worker.stop()
+  })
+
+  test('are made at the port that the attempt was given, if it is on the worker’s own network', async () => {
+    const ports = [
+      { target: 53, host: 20_001, protocol: 'udp' as const },
+      { target: 80, host: 20_002 },
+    ]
+    const portAsked = async (port: number, address?: string) => {
+      const driver = (inner: Driver) => (address === undefined ? inner : { ...inner, address: async () => address })
+      const it = await scene({ kind: 'tcp', port, ...times }, driver, { ports })
+      expect(it.stage.manager.status(a)?.ports).toEqual([
+        { host: 20_001, protocol: 'udp' },
+        { host: 20_002, protocol: 'tcp' },
+      ])
+      await pass(it, 1_100)
+      await it.life.worker.stop()
+      return it.network.asked[0]?.probe.port
+    }
+    expect(await portAsked(80)).toBe(20_002)
+    expect(await portAsked(53)).toBe(53)
+    expect(await portAsked(80, '127.0.0.1')).toBe(20_002)
+    expect(await portAsked(80, '172.17.0.9')).toBe(80)
   })
 
   test('of an engine that cannot be asked prove nothing', async () => {

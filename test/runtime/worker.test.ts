@@ -60,12 +60,13 @@ describe('the variables of an attempt', () => {
     // As stored by a version that did not refuse the name yet.
     const env = { COLOUR: 'red', TROUPE_TASK_ID: 'forged', TROUPE_ADDR: 'ws://elsewhere' }
     const health = { kind: 'command' as const, command: ['true'] }
-    stage.manager.want({ ...a, attempt: 2 }, { spec: { ...spec, env, health } })
+    const ports = [{ target: 80, host: 20_000 }]
+    stage.manager.want({ ...a, attempt: 2 }, { spec: { ...spec, env, health, ports } })
     await until('it was started and checked', () => given.length >= 2, stage.clock)
     const all = {
       ...{ COLOUR: 'red', TROUPE_ADDR: 'ws://elsewhere' },
       ...{ TROUPE_TASK_ID: 'task-a', TROUPE_ATTEMPT: '2', TROUPE_CLUSTER_ID: 'cluster-a' },
-      ...{ TROUPE_NODE_ID: life.worker.nodeId, TROUPE_NODE: 'w1' },
+      ...{ TROUPE_NODE_ID: life.worker.nodeId, TROUPE_NODE: 'w1', TROUPE_PORT_80: '20000' },
     }
     expect(given.slice(0, 2)).toEqual([all, all])
     await life.worker.stop()
