@@ -36,6 +36,7 @@ import { Plans } from './plans.ts'
 import { recover } from './recover.ts'
 import { createPast, Retainer, type Retention } from './retention.ts'
 import { Samplings } from './samplings.ts'
+import { createSparingLogger } from './sparing-logger.ts'
 import { Actors } from './stream/actors.ts'
 import { Desk } from './stream/desk.ts'
 import { EventPast } from './stream/event-past.ts'
@@ -214,9 +215,11 @@ export class ManagerHost {
     const onChanged = onReserved
     const nodes: Nodes = new Nodes({ ...passages, host, book, placement, liveness, logger, onChanged, onRemoved })
     const setAside = new Set<string>()
+    // What is said because of what peers do.
+    const peerLogger = createSparingLogger(logger, clock)
     const shared = {
       ...{ setAside, host, journal, book, desired, nodes, placement, liveness, streams, nodeChanges },
-      ...{ ...passages, clock, random, logger },
+      ...{ ...passages, clock, random, logger: peerLogger },
     }
     const workers: Workers = new Workers({ ...shared, ...times, actors, identity: office })
     const tasks: Tasks = new Tasks({ storage, journal, host, book, history, placement, knownIds, clock })
@@ -231,7 +234,19 @@ export class ManagerHost {
     const door = new ManagerDoor({
       ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
-      clientParts: { logId, journal, tasks, plans, nodes, drains, backups, ...passages, streams, desk, logger },
+      clientParts: {
+        logId,
+        journal,
+        tasks,
+        plans,
+        nodes,
+        drains,
+        backups,
+        ...passages,
+        streams,
+        desk,
+        logger: peerLogger,
+      },
       workers,
       clock,
       logger,

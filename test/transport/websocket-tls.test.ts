@@ -23,6 +23,7 @@ afterAll(() => authority.remove())
 /** The timers of a listener, which a test lets go off. */
 class Timers {
   readonly set: { callback: () => void; delayMs: number }[] = []
+  uptimeMs = () => 0
   setTimer(callback: () => void, delayMs: number): () => void {
     const timer = { callback, delayMs }
     this.set.push(timer)

@@ -12,6 +12,11 @@ export interface TransportClock {
   setTimer(callback: () => void, delayMs: number): () => void
 }
 
+export interface WebsocketClock extends TransportClock {
+  /** Goes on evenly, whatever is done to the wall clock; in milliseconds. */
+  uptimeMs(): number
+}
+
 /** One for each transport. */
 export interface WebsocketContext {
   readonly limits: TransportLimits

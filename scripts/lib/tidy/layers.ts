@@ -105,8 +105,8 @@ const adapterPackages: Readonly<Record<string, readonly string[]>> = {
 /** Heavy adapters, absent on some machines, that a root loads only when they are asked for. */
 const lazyFamilies = ['storage/rocksdb', 'drivers/docker']
 
-/** Files of transport/ that do no I/O: the port itself, the codec, and what gathers messages into frames. Hosts may use their values. */
-const pureTransport = ['transport/transport.ts', 'transport/codec.ts', 'transport/batcher.ts', 'transport/shared.ts']
+/** Files of transport/ that do no I/O: the port itself, the codec, what gathers messages, what counts lines. Hosts may use their values. */
+const pureTransport = ['transport', 'codec', 'batcher', 'shared', 'line-budget'].map((name) => `transport/${name}.ts`)
 
 const portFiles = [
   'runtime/storage/storage.ts',
