@@ -13,12 +13,16 @@ import { buildVariable } from './bench/built.ts'
 import { docker } from './bench/docker.ts'
 import { inspection } from './bench/inspection.ts'
 import { lives } from './bench/lives.ts'
+import { memory } from './bench/memory.ts'
 import { placements } from './bench/placements.ts'
+import { processes } from './bench/processes.ts'
+import { rest } from './bench/rest.ts'
 import { stalled } from './bench/stalled.ts'
+import { startup } from './bench/startup.ts'
 import { subscribers } from './bench/subscribers.ts'
 import { tableOf } from './bench/table.ts'
 
-const benches = [subscribers, stalled, asks, inspection, lives, docker, placements]
+const benches = [subscribers, stalled, asks, inspection, lives, docker, placements, processes, memory, startup, rest]
 
 const { values } = parseArgs({
   options: {

@@ -1,4 +1,7 @@
-/** A worker on RocksDB whose driver runs nothing: each attempt has started and ended, with code 0, when it is asked for. */
+/**
+ * A worker on RocksDB whose driver runs nothing: each attempt has started when it is asked for, and ended with code 0, or
+ * goes on for ever.
+ */
 import { join } from 'node:path'
 import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
 import { built } from './built.ts'
@@ -13,6 +16,8 @@ const { systemClock, systemRandom } = await built<typeof import('../../runtime/s
 const { silentLogger } = await built<typeof import('../../runtime/logger.ts')>('runtime/logger.js')
 
 let tell: (event: DriverEvent) => void = () => {}
+let goesOn = false
+let started = 0
 
 const driver: Driver = {
   name: 'process',
@@ -24,7 +29,8 @@ const driver: Driver = {
   async start(key) {
     const atMs = Date.now()
     tell({ type: 'Started', key, atMs })
-    tell({ type: 'Exited', key, atMs, exitCode: 0 })
+    started += 1
+    if (!goesOn) tell({ type: 'Exited', key, atMs, exitCode: 0 })
   },
   async stop() {},
   async remove() {},
@@ -36,9 +42,18 @@ const driver: Driver = {
 let synced = () => 0
 let close = async () => {}
 
+interface Opening {
+  readonly address: string
+  readonly token: string
+  readonly dir: string
+  /** Whether its tasks go on. */
+  readonly forEver?: boolean
+}
+
 answer({
   /** Resolves once the manager has let it in. */
-  async open({ address, token, dir }: { address: string; token: string; dir: string }) {
+  async open({ address, token, dir, forEver = false }: Opening) {
+    goesOn = forEver
     const storage = await openStorage('rocksdb', join(dir, 'worker'), silentLogger)
     synced = countSynced(storage)
     const worker = await startWorker({
@@ -50,6 +65,7 @@ answer({
     await worker.connected
     close = () => worker.close()
   },
+  started: () => started,
   synced: () => synced(),
   close: () => close(),
 })
