@@ -62,18 +62,24 @@ function afterFailure(restart: ResolvedRestart, { nodeId, nodeName, atMs, window
   // A clock that was set back begins a new window; otherwise it could make the old one last for ever.
   const window = sinceMs >= 0 && sinceMs < windowMs ? last : undefined
   const used = window?.restarts ?? 0
+  // Only so many of its restarts stay, which is no limit on how often it is tried.
+  const stays = `${sameNode === 1 ? 'stays' : 'stay'} on ${nodeName} within ${timeText(windowMs)}`
   if (used < sameNode) {
-    const because = `restart ${used + 1} of ${sameNode} on ${nodeName} within ${timeText(windowMs)}`
+    const because =
+      sameNode === 1 ? `the one restart that ${stays}` : `restart ${used + 1} of the ${sameNode} that ${stays}`
     return {
       window: { nodeId, fromMs: window?.fromMs ?? atMs, restarts: used + 1 },
       aim: { is: 'prefer', nodeId, because },
     }
   }
-  const because =
-    sameNode === 0
-      ? `it failed on ${nodeName}, and its policy has it restart elsewhere`
-      : `the restarts on ${nodeName} within ${timeText(windowMs)} are used up (${sameNode})`
-  return { window, aim: { is: 'avoid', nodeId, because } }
+  return { window, aim: { is: 'avoid', nodeId, because: usedUp(sameNode, nodeName, stays) } }
+}
+
+function usedUp(sameNode: number, nodeName: string, stays: string): string {
+  if (sameNode === 0) return `it failed on ${nodeName}, and its policy has it restart elsewhere`
+  return sameNode === 1
+    ? `the one restart that ${stays} is used up`
+    : `the ${sameNode} restarts that ${stays} are used up`
 }
 
 function timeText(ms: number): string {

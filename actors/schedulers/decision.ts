@@ -123,7 +123,7 @@ function neverFits(ask: Ask, nodes: Iterable<CandidateNode>): string | undefined
   if (microCpus(ask.reserved.cpus) > microCpus(mostCpus)) short.push(`${cpus} (the most is ${cpusText(mostCpus)})`)
   if (ask.reserved.memoryBytes > mostMemory) short.push(`${memory} (the most is ${memoryText(mostMemory, 'down')})`)
   const what = short.length > 0 ? short.join(' or ') : `${cpus} and ${memory} together`
-  return `it never fits: no node offers ${what}; ask for less, or add a larger node`
+  return `no node is large enough for ${what}; ask for less, or add a larger node`
 }
 
 /** All nodes, none of which is fit. */

@@ -66,7 +66,6 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
   const detail = detailOf(task)
   const reason = task.outcome !== null && task.reason && !detail.includes(task.reason) ? task.reason : undefined
   const what = [task.driver, task.image, ...task.command.map(quoted)].filter(Boolean).join(' ')
-  const restart = spec.restart?.policy ?? 'never'
   const rows: [string, string | undefined][] = [
     ['Task', task.name === task.id ? task.id : `${task.id} (${task.name})`],
     ['State', detail ? `${task.state}: ${detail}` : task.state],
@@ -76,11 +75,18 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Health', healthText(spec.health, task.health, nowMs)],
     ['Asks for', askedText(task, spec)],
     ['Constraints', spec.constraints?.join(', ')],
-    ['Restart', task.restarts > 0 ? `${restart}, ${task.restarts} so far` : restart],
+    ['Restart', restartText(spec.restart, task.restarts)],
     ['Rerun of', task.rerunOf ?? undefined],
     ['Created', `${new Date(task.createdAtMs).toISOString()} (${formatAge(nowMs - task.createdAtMs)} ago)`],
   ]
   return rows.flatMap(([name, text]) => (text ? [`${`${name}:`.padEnd(13)}${printable(text)}`] : []))
+}
+
+/** `on-failure, at most 3 times, 1 so far`. */
+function restartText(restart: Explanation['spec']['restart'], restarts: number): string {
+  const { policy = 'never', max } = restart ?? {}
+  const most = max === undefined ? [] : [`at most ${max} ${max === 1 ? 'time' : 'times'}`]
+  return [policy, ...most, ...(restarts > 0 ? [`${restarts} so far`] : [])].join(', ')
 }
 
 /** What is reserved for it. A limit holds for a container only, and only what was asked for. */

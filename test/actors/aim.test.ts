@@ -32,14 +32,18 @@ describe('a task that failed', () => {
   test('asks for its node again as often as the window allows, and then for any other', () => {
     const first = walk(onFailure(), placed, started, exited(1))
     expect(first.path).toBe('Pending.BackingOff')
-    expect(first.aim).toEqual({ is: 'prefer', nodeId: 'n1', because: 'restart 1 of 2 on one within 30 min' })
+    expect(first.aim).toEqual({
+      is: 'prefer',
+      nodeId: 'n1',
+      because: 'restart 1 of the 2 that stay on one within 30 min',
+    })
     const second = walk(onFailure(), placed, started, exited(1), ...again, exited(1))
-    expect(second.aim).toMatchObject({ is: 'prefer', because: 'restart 2 of 2 on one within 30 min' })
+    expect(second.aim).toMatchObject({ is: 'prefer', because: 'restart 2 of the 2 that stay on one within 30 min' })
     const third = walk(onFailure(), placed, started, exited(1), ...again, exited(1), ...again, exited(1))
     expect(third.aim).toEqual({
       is: 'avoid',
       nodeId: 'n1',
-      because: 'the restarts on one within 30 min are used up (2)',
+      because: 'the 2 restarts that stay on one within 30 min are used up',
     })
     expect(third.context.restarts).toBe(3)
   })
@@ -183,7 +187,7 @@ describe('explained', () => {
     const { context } = walk(onFailure(), placed, started, exited(1), elapsed)
     const told = (...nodes: CandidateNode[]) =>
       explained(decide(roundRobin, askOf(context), nodes, roundRobin.initial, 0).decision, context.aim).note
-    const because = 'restart 1 of 2 on one within 30 min: that node is preferred'
+    const because = 'restart 1 of the 2 that stay on one within 30 min: that node is preferred'
     expect(told(node('n0'), node('n1'))).toBe(`${because}, and it is fit`)
     expect(told(node('n0'), node('n1', { state: 'Down' }))).toBe(`${because}, but it is not fit (not ready (Down))`)
     expect(told(node('n0'))).toBe(`${because}, but there is no such node any more`)
@@ -194,7 +198,9 @@ describe('explained', () => {
     const { snapshot } = walk(onFailure(), placed, started, exited(1), elapsed)
     const decision: PlacementDecision = { ...placed.decision, note: 'that node is preferred, and it is fit' }
     const { context } = step(taskMachine, snapshot, stamped({ ...placed, decision })).snapshot
-    expect((context as TaskContext).decision?.note).toMatch(/^restart 1 of 2 on one .*: that node is preferred, /)
+    expect((context as TaskContext).decision?.note).toMatch(
+      /^restart 1 of the 2 that stay on one .*: that node is preferred, /,
+    )
   })
 })
 

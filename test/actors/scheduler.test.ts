@@ -216,14 +216,14 @@ describe('a refusal explains itself', () => {
     const full = node('a', { reserved: { cpus: 4, memoryBytes: 0 } })
     expect(whyNone([full])).toBe('1 node lacks 1 cpu')
     expect(whyNone([full, node('b', { state: 'Down' })], ask({ reserved: { cpus: 64, memoryBytes: 1 } }))).toBe(
-      'it never fits: no node offers 64 cpus (the most is 4 cpus); ask for less, or add a larger node',
+      'no node is large enough for 64 cpus (the most is 4 cpus); ask for less, or add a larger node',
     )
     expect(whyNone([full], ask({ reserved: { cpus: 64, memoryBytes: 2 * GiB } }))).toBe(
-      'it never fits: no node offers 64 cpus (the most is 4 cpus) or 2 GiB of memory (the most is 1 GiB); ask for less, or add a larger node',
+      'no node is large enough for 64 cpus (the most is 4 cpus) or 2 GiB of memory (the most is 1 GiB); ask for less, or add a larger node',
     )
     const fast = node('f', { offered: { cpus: 8, memoryBytes: MiB } })
     expect(whyNone([full, fast], ask({ reserved: { cpus: 8, memoryBytes: GiB } }))).toBe(
-      'it never fits: no node offers 8 cpus and 1 GiB of memory together; ask for less, or add a larger node',
+      'no node is large enough for 8 cpus and 1 GiB of memory together; ask for less, or add a larger node',
     )
   })
 

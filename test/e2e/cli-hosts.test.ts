@@ -57,7 +57,7 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
     cluster.troupe('explain', 'contained'),
   ])
   expect(never.stdout).toMatch(/no node was fit: .* \(spread, 2 nodes considered/)
-  expect(never.stdout).toMatch(/it never fits: no node offers 1\.5 cpus/)
+  expect(never.stdout).toMatch(/no node is large enough for 1\.5 cpus/)
   expect(contained.stdout).toMatch(/- left: .*docker/)
 })
 

@@ -53,7 +53,7 @@ describe('the queue', () => {
     await client.submit('small', spec({ cpus: 1 }))
     await rig.settle()
     expect(worker.wishes).toEqual(['small.1 run'])
-    expect((await viewOf('large'))?.reason).toMatch(/never fits: no node offers 8 cpus/)
+    expect((await viewOf('large'))?.reason).toMatch(/no node is large enough for 8 cpus/)
     expect((await viewOf('elsewhere'))?.reason).toBe('1 node does not match zone=none')
     expect((await viewOf('docker'))?.reason).toBe('1 node has no driver docker')
   })
@@ -102,7 +102,7 @@ describe('the queue', () => {
     await client.submit('b', spec({ cpus: 1 }))
     await rig.advance(5_000)
     expect(await eventsOf('a')).toEqual(['Created Pending.Queued', 'Unplaceable Pending.Queued'])
-    expect((await client.explain('a')).decision?.why).toMatch(/never fits/)
+    expect((await client.explain('a')).decision?.why).toMatch(/no node is large enough/)
     expect(worker.wishes).toEqual(['b.1 run'])
   })
 

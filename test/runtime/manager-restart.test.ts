@@ -56,11 +56,13 @@ test('a task that fails is restarted on its node, then elsewhere, and each is ex
   const first = await submit('a')
   const second = await fail('a', 1)
   expect(second.nodeId).toBe(first)
-  expect(second.note).toBe(`restart 1 of 1 on name-${first} within 30 min: that node is preferred, and it is fit`)
+  expect(second.note).toBe(
+    `the one restart that stays on name-${first} within 30 min: that node is preferred, and it is fit`,
+  )
   const third = await fail('a', 2)
   expect(third.nodeId).toBe(otherThan(first))
   expect(third.note).toBe(
-    `the restarts on name-${first} within 30 min are used up (1): that node is avoided, and another was fit`,
+    `the one restart that stays on name-${first} within 30 min is used up: that node is avoided, and another was fit`,
   )
   expect((await fail('a', 3)).nodeId).toBe(otherThan(first))
   expect((await fail('a', 4)).nodeId).toBe(first)
@@ -158,6 +160,6 @@ test('the record of a task from before there were windows is read, and goes on w
   for (const each of workers) await rig.join(each)
   expect((await fail('a', 1)).nodeId).toBe(first)
   const third = await fail('a', 2)
-  expect(third).toMatchObject({ nodeId: first, note: expect.stringMatching(/^restart 2 of 2 /) })
+  expect(third).toMatchObject({ nodeId: first, note: expect.stringMatching(/^restart 2 of the 2 that stay /) })
   expect((await fail('a', 3)).nodeId).toBe(otherThan(first))
 })

@@ -276,7 +276,7 @@ describe('verdicts', () => {
     placeAll()
     expect(placement.verdict('t', 5)).toMatchObject({
       atMs: 1,
-      why: 'it never fits: no node offers 2 cpus (the most is 1 cpu); ask for less, or add a larger node',
+      why: 'no node is large enough for 2 cpus (the most is 1 cpu); ask for less, or add a larger node',
     })
     placement.setNode(node('m', 2, { state: 'Unknown' }))
     expect(placement.verdict('t', 5)).toMatchObject({
