@@ -92,10 +92,14 @@ export const workerMessages = {
   /** Answer to Ping. */
   Pong: Type.Object({ type: Type.Literal('Pong') }),
   LogData: Type.Object({ type: Type.Literal('LogData'), stream: StreamId, chunks: Type.Array(OutputChunk) }),
-  /** The last message of a log stream; `error` when it broke off. */
+  /**
+   * The last message of a log stream; `error` when it broke off; `missing` when there is no output here, not even an empty
+   * one: it was trimmed, unless the attempt never ran. A worker of before does not say so.
+   */
   LogEnded: Type.Object({
     type: Type.Literal('LogEnded'),
     stream: StreamId,
+    missing: Type.Optional(Type.Boolean()),
     error: Type.Optional(Type.String({ maxLength: 4_096 })),
   }),
   /** What the attempt uses now; without `sample` nothing of it runs just now. The first comes at once. */

@@ -129,6 +129,11 @@ export interface Driver {
    */
   logs(key: AttemptKey, options: { readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<DriverChunk>
   /**
+   * Whether there is output of it, be it empty: false once it was trimmed, or if it never began. A driver without this verb
+   * keeps its output for ever, or says nothing about it.
+   */
+  keeps?(key: AttemptKey): Promise<boolean>
+  /**
    * The address at which the worker reaches the ports of a running attempt; undefined if there is none. Rejects if the engine cannot be asked. A
    * driver without this verb runs its attempts in the worker's own network.
    */

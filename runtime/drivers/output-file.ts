@@ -131,13 +131,14 @@ export async function removeUnfinishedOutput(file: string): Promise<void> {
  * Writes the output as one file that appears all at once (tmp + rename), so that a file is whole whenever it exists.
  * Of more than `bytesMax` bytes of output the oldest frames are cut, and their number is written in their place; the
  * room that it takes meanwhile is bounded as well. The file is not synced: a crash of this process loses nothing, and
- * output is not among the things that Troupe promises to keep through a crash of the machine.
+ * output is not among the things that Troupe promises to keep through a crash of the machine. Answers how many bytes of
+ * output are in it.
  */
 export async function saveOutput(
   file: string,
   chunks: AsyncIterable<DriverChunk>,
   options: { readonly bytesMax: number },
-): Promise<void> {
+): Promise<number> {
   const { bytesMax } = options
   const unfinished = `${file}.tmp`
   let handle = await open(unfinished, 'w', 0o600)
@@ -166,8 +167,9 @@ export async function saveOutput(
   } finally {
     await handle.close()
   }
-  if (bytes > bytesMax) await cutOldest(unfinished, bytesMax)
+  if (bytes > bytesMax) bytes = await cutOldest(unfinished, bytesMax)
   await rename(unfinished, file)
+  return bytes
 }
 
 /** Drops frames from the front until at most `bytesMax` bytes of output are left; answers how many are. */

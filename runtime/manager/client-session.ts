@@ -341,6 +341,7 @@ export class ClientSession {
       taskId,
       attempt,
       follow,
+      hasRun: (number) => attempts.find((one) => one.attempt === number)?.startedAtMs !== undefined,
       onChunks: (chunks) => this.#channel.send({ type: 'Output', req, chunks }, 'bulk'),
       onEnd: (error) => {
         stream.closed = true

@@ -14,6 +14,8 @@ export interface OutputReader {
   /** Undefined: the newest attempt, and with `follow` the ones after it. */
   readonly attempt: number | undefined
   readonly follow: boolean
+  /** Whether this attempt is known to have run, so that it must have had output, be it empty. */
+  readonly hasRun: (attempt: number) => boolean
   readonly onChunks: (chunks: OutputChunk[]) => void
   /** Called once, as the last. */
   readonly onEnd: (error?: TroupeError) => void
@@ -27,6 +29,8 @@ interface Stream {
   attempt: number
   /** Nothing is read now: it waits for the task to go on. */
   idle: boolean
+  /** Its worker has nothing of the attempt that was read last. */
+  isMissing: boolean
   /** Bytes that the reader takes before it gives more credit, whichever attempt they are of. */
   creditBytes: number
 }
@@ -50,7 +54,15 @@ export class Outputs {
   open(reader: OutputReader, view: TaskView, nodeOf: (attempt: number) => string | undefined): () => void {
     this.#count += 1
     const creditBytes = clientLimits.logCreditBytes
-    const stream: Stream = { id: String(this.#count), reader, session: undefined, attempt: 0, idle: true, creditBytes }
+    const stream: Stream = {
+      id: String(this.#count),
+      reader,
+      session: undefined,
+      attempt: 0,
+      idle: true,
+      isMissing: false,
+      creditBytes,
+    }
     this.#streams.set(stream.id, stream)
     if (reader.attempt === undefined) this.#advance(stream, view)
     else this.#read(stream, reader.attempt, nodeOf(reader.attempt))
@@ -86,9 +98,21 @@ export class Outputs {
     }
     stream.session = undefined
     stream.idle = true
+    stream.isMissing = message.missing === true
     if (message.error !== undefined) this.#end(stream, new TroupeError('Unavailable', message.error))
-    else if (!stream.reader.follow || stream.reader.attempt !== undefined) this.#end(stream)
+    else if (!stream.reader.follow || stream.reader.attempt !== undefined) this.#endRead(stream)
     else this.#wait(stream)
+  }
+
+  /** All of it was read, unless there is nothing of it any more. */
+  #endRead(stream: Stream): void {
+    const { attempt, reader, isMissing } = stream
+    if (!isMissing || !reader.hasRun(attempt)) {
+      this.#end(stream)
+      return
+    }
+    const message = `the output of ${reader.taskId}'s attempt ${attempt} is not kept any more: its worker has trimmed it (--keep-output), or its folder is gone`
+    this.#end(stream, new TroupeError('NotFound', message))
   }
 
   onWorkerGone(session: WorkerSession): void {
@@ -108,7 +132,7 @@ export class Outputs {
       this.#unwait(stream)
       this.#read(stream, view.attempt, view.nodeId ?? undefined)
     } else if (isFinal || !stream.reader.follow) {
-      this.#end(stream)
+      this.#endRead(stream)
     } else {
       this.#wait(stream)
     }

@@ -102,15 +102,24 @@ export class Logs {
 
   async #run(stream: Stream): Promise<void> {
     let error: string | undefined
+    let isMissing = false
     try {
       await this.#until(stream, () => !stream.follow || this.#hasBegun(stream.key))
-      await this.#read(stream)
+      isMissing = !(await this.#read(stream)) && (await this.#isMissing(stream.key))
     } catch (thrown) {
       error = `reading the output failed: ${(thrown as Error).message}`.slice(0, logLimits.errorCharsMax)
     }
     if (this.#streams.get(stream.id) !== stream) return
     this.#streams.delete(stream.id)
-    this.#options.send({ type: 'LogEnded', stream: stream.id, ...(error === undefined ? {} : { error }) })
+    const how = { ...(error === undefined ? {} : { error }), ...(isMissing ? { missing: true } : {}) }
+    this.#options.send({ type: 'LogEnded', stream: stream.id, ...how })
+  }
+
+  /** Whether no driver keeps output of it any more. Of what has not ended here nobody asks. */
+  async #isMissing(key: AttemptKey): Promise<boolean> {
+    if (this.#options.attempts.get(key) !== undefined) return false
+    for (const driver of this.#driversOf(key)) if ((await driver.keeps?.(key)) !== false) return false
+    return true
   }
 
   /** A driver knows nothing yet of an attempt that is still to be started. */
@@ -119,18 +128,20 @@ export class Logs {
     return actor === undefined || !['Starting', 'Pulling'].includes(stateOf(actor))
   }
 
-  async #read(stream: Stream): Promise<void> {
+  /** Whether there was anything. */
+  async #read(stream: Stream): Promise<boolean> {
     const { signal } = stream.controller
     for (const driver of this.#driversOf(stream.key)) {
-      if (signal.aborted) return
+      if (signal.aborted) return true
       let found = false
       for await (const chunk of driver.logs(stream.key, { follow: stream.follow, signal })) {
         found = true
         await this.#send(stream, chunk)
-        if (signal.aborted) return
+        if (signal.aborted) return true
       }
-      if (found) return
+      if (found) return true
     }
+    return false
   }
 
   /** The one that runs it; or, when it was removed and only its output is left, whichever has it. */

@@ -179,6 +179,31 @@ test('a worker that says why a stream broke off is believed', async () => {
   expect(reading.end).toBe('Unavailable')
 })
 
+test('output that its worker has nothing of any more is said to be gone, if there was any', async () => {
+  await running('a')
+  worker.exited('a.1')
+  await rig.settle()
+  for (const follow of [false, true]) {
+    const reading = read('a', { follow })
+    await rig.settle()
+    worker.send({ type: 'LogEnded', stream: streams().at(-1)?.stream as string, missing: true })
+    await rig.settle()
+    expect(reading.end).toBe('NotFound')
+  }
+  await client.submit('never-ran', spec())
+  await rig.settle()
+  worker.report('never-ran.1', {
+    endedAtMs: 1_700_000_001_000,
+    end: { kind: 'startFailed', code: 'no-such-command', message: 'no such command', retryable: false },
+  })
+  await rig.settle()
+  const reading = read('never-ran')
+  await rig.settle()
+  worker.send({ type: 'LogEnded', stream: streams().at(-1)?.stream as string, missing: true })
+  await rig.settle()
+  expect(reading.end).toBe('done')
+})
+
 test('a worker that is cut off ends the streams from it with an error', async () => {
   await running('a')
   const reading = read('a', { follow: true })

@@ -11,7 +11,7 @@ afterAll(() => workshop.clear())
 
 const key = { taskId: 'one', attempt: 1 }
 const kib = 1_024
-const limits = { outputBytesMax: 256 * kib, keptBytesMax: 4_000 * kib, keptFilesMax: 1_000 }
+const limits = { outputBytesMax: 256 * kib }
 const written = 3_072 * kib
 const talk = `seq -f '%063.0f' 0 ${written / 64 - 1}`
 /** What the stream holds at a place: lines of 64 bytes that are their own number. */

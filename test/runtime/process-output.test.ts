@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { outputRetentionDefaults } from '../../runtime/drivers/kept-output.ts'
 import { AttemptFolder } from '../../runtime/drivers/process/folder.ts'
-import { boundOutput, keepOutput, trimKept } from '../../runtime/drivers/process/output.ts'
+import { createKeptOutput } from '../../runtime/drivers/process/kept.ts'
+import { boundOutput, keepOutput } from '../../runtime/drivers/process/output.ts'
 import { ProcessWorkshop, readAll, until } from './process-fixture.ts'
 
 const workshop = new ProcessWorkshop()
@@ -10,7 +12,8 @@ afterAll(() => workshop.clear())
 
 const key = { taskId: 'one', attempt: 1 }
 const kib = 1_024
-const limits = { outputBytesMax: 256 * kib, keptBytesMax: 1_000 * kib, keptFilesMax: 1_000 }
+const retention = { ...outputRetentionDefaults, ageMs: Number.POSITIVE_INFINITY, bytesMax: 1_000 * kib }
+const limits = { outputBytesMax: 256 * kib, retention }
 /** Writes 3 MiB of numbered lines of 64 bytes, then waits for a file. */
 const talk = (gate: string) =>
   `i=0; while [ $i -lt 48 ]; do seq -f '%063.0f' $((i*1024)) $((i*1024+1023)); i=$((i+1)); done
@@ -113,15 +116,25 @@ describe('what is kept of removed attempts is bounded', () => {
   test('by bytes: the oldest go', async () => {
     const dir = workshop.dir()
     plant(dir, 5, 300 * kib)
-    await trimKept(dir, limits)
+    await createKeptOutput(dir, retention).trim()
     expect(left(dir)).toEqual(['t-2.1.stdout', 't-3.1.stdout', 't-4.1.stdout'])
   })
 
   test('by number: the oldest go', async () => {
     const dir = workshop.dir()
     plant(dir, 5, 1)
-    await trimKept(dir, { ...limits, keptFilesMax: 2 })
+    await createKeptOutput(dir, { ...retention, attemptsMax: 2 }).trim()
     expect(left(dir)).toEqual(['t-3.1.stdout', 't-4.1.stdout'])
+  })
+
+  test('by age, with what says how much came before it', async () => {
+    const dir = workshop.dir()
+    plant(dir, 2, 1)
+    writeFileSync(join(dir, 'output/c1/t-0.1.stdout.from'), '7')
+    const young = join(dir, 'output/c1/t-9.1.stderr')
+    writeFileSync(young, 'young')
+    await createKeptOutput(dir, { ...retention, ageMs: 3_600_000 }).trim()
+    expect(left(dir)).toEqual(['t-9.1.stderr'])
   })
 
   test('and a removal sees to it', async () => {
@@ -131,6 +144,8 @@ describe('what is kept of removed attempts is bounded', () => {
     await run(key, ['echo', 'kept'])
     await ended(key)
     await driver.remove(key)
+    expect(await driver.keeps?.(key)).toBe(true)
+    expect(await driver.keeps?.({ taskId: 't-0', attempt: 1 })).toBe(false)
     expect(left(dir)).toEqual(['one.1.stderr', 'one.1.stdout', 't-2.1.stdout', 't-3.1.stdout', 't-4.1.stdout'])
   })
 })

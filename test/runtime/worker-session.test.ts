@@ -320,7 +320,7 @@ describe('output', () => {
     await life.worker.stop()
   })
 
-  test('an attempt that is still to be started is waited for; one that is not known yields nothing', async () => {
+  test('an attempt that is still to be started is waited for; one that is not known yields nothing, and is said to be missing', async () => {
     const stage = await Stage.open()
     stage.world.held = true
     const life = stage.begin()
@@ -329,7 +329,7 @@ describe('output', () => {
     stage.manager.send({ type: 'OpenLog', stream: 'l1', ...a, follow: true, creditBytes: 10_000 })
     stage.manager.send({ type: 'OpenLog', stream: 'l2', ...b, follow: true, creditBytes: 10_000 })
     await until('the unknown one has ended', () => stage.manager.of('LogEnded').length === 1)
-    expect(stage.manager.of('LogEnded')[0]).toEqual({ type: 'LogEnded', stream: 'l2' })
+    expect(stage.manager.of('LogEnded')[0]).toEqual({ type: 'LogEnded', stream: 'l2', missing: true })
     stage.world.output.set('task-a.1', [text(7)])
     stage.world.letThrough[0]?.()
     await until('the other has come', () => stage.manager.of('LogEnded').length === 2)

@@ -179,6 +179,7 @@ export function worldDriver(world: World, alive: () => boolean = () => true): Dr
       for (const data of world.output.get(attemptName(key)) ?? [])
         yield data instanceof Uint8Array ? { stream: 'stdout', data } : data
     },
+    keeps: async (key) => world.output.has(attemptName(key)),
     async close() {},
   }
 }

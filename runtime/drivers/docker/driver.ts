@@ -5,12 +5,14 @@ import path from 'node:path'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import type { Driver, DriverEvent, DriverProbe, DriverScope } from '../driver.ts'
+import { type OutputRetention, outputRetentionDefaults } from '../kept-output.ts'
 import { Credentials } from './credentials.ts'
 import { defaultDeadlines, Engine, type EngineDeadlines, type EngineError } from './engine.ts'
 import { EngineWatch } from './events.ts'
 import { Inside } from './exec.ts'
 import { keyOf, scopeFilter } from './identity.ts'
 import { Images } from './images.ts'
+import { KeptContainers } from './kept.ts'
 import { localKernel } from './kernel.ts'
 import { Logs } from './logs.ts'
 import { Removals } from './remove.ts'
@@ -34,6 +36,8 @@ export interface DockerDriverOptions {
   readonly concurrentStarts?: number
   /** What is kept of one attempt's output, in bytes: by the engine, counted in its JSON, and after it. Default 10 MiB. */
   readonly outputBytesMax?: number
+  /** What is kept of the output of removed containers. */
+  readonly retention?: Partial<OutputRetention> | undefined
   /** Docker's own configuration file. Default: `config.json` in DOCKER_CONFIG or `~/.docker`. */
   readonly dockerConfigPath?: string
   readonly deadlines?: Partial<EngineDeadlines>
@@ -55,6 +59,7 @@ interface Bound {
   readonly stops: Stops
   readonly removals: Removals
   readonly logs: Logs
+  readonly kept: KeptContainers
   readonly inside: Inside
 }
 
@@ -76,6 +81,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       if (bound !== undefined) throw new Error('the docker driver is bound already')
       await mkdir(outputDir, { recursive: true })
       bound = bind(options, engine, scope, listener)
+      bound.kept.begin()
       await bound.watch.begin()
     },
     start: async (key, spec, signal) => now().starts.start(key, spec, signal),
@@ -87,12 +93,14 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
       return containers.flatMap(({ Labels }) => keyOf(scope, Labels) ?? [])
     },
     logs: (key, { follow, signal }) => now().logs.read(key, follow, signal),
+    keeps: async (key) => now().logs.exists(key),
     address: async (key) => now().inside.address(key),
     exec: async (key, request) => now().inside.exec(key, request),
     health: async (key) => now().inside.health(key),
     stats: async (key) => now().inside.stats(key),
     async close() {
       bound?.watch.close()
+      bound?.kept.close()
       engine.close()
     },
   }
@@ -125,12 +133,15 @@ function bind(
   const { allowMounts, hiddenFolders = [] } = options
   const policy = { allowMounts, hiddenFolders, outputBytesMax }
   const starts = new Starts({ engine, reports, watch, images, slots, clock, outputDir, policy })
+  const retention = { ...outputRetentionDefaults, ...options.retention }
+  const kept = new KeptContainers({ outputDir, retention, clock, logger })
   return {
     scope,
     watch,
+    kept,
     starts,
     stops: new Stops({ engine, reports, watch, starts, clock, logger }),
-    removals: new Removals({ engine, reports, watch, clock, logger, outputDir, outputBytesMax }),
+    removals: new Removals({ engine, reports, watch, kept, clock, logger, outputDir, outputBytesMax }),
     logs: new Logs({ engine, reports, watch, clock, outputDir }),
     inside: new Inside({ engine, scope, clock }),
   }

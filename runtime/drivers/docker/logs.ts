@@ -84,6 +84,12 @@ export class Logs {
     }
   }
 
+  /** Whether there is anything to be read, be it empty. Rejects if the engine cannot be asked. */
+  async exists(key: AttemptKey): Promise<boolean> {
+    if (await outputExists(outputPath(this.#options.outputDir, key))) return true
+    return (await this.#find(key, false, new AbortController().signal)) !== undefined
+  }
+
   async #find(key: AttemptKey, follow: boolean, signal: AbortSignal): Promise<ContainerView | undefined> {
     const { engine, reports, watch } = this.#options
     const name = containerName(reports.scope, key)

@@ -18,6 +18,7 @@ import type { ContainerView } from './container.ts'
 import { type Engine, EngineError, isRefusal } from './engine.ts'
 import type { EngineWatch } from './events.ts'
 import { containerName, isAttempt } from './identity.ts'
+import type { KeptContainers } from './kept.ts'
 import type { AttemptRecord, Reports } from './report.ts'
 
 const askAgainMs = 50
@@ -26,6 +27,7 @@ export interface RemoveOptions {
   readonly engine: Engine
   readonly reports: Reports
   readonly watch: EngineWatch
+  readonly kept: KeptContainers
   readonly clock: Clock
   readonly logger: Logger
   readonly outputDir: string
@@ -114,13 +116,13 @@ export class Removals {
   }
 
   async #save(record: AttemptRecord, id: string, file: string): Promise<void> {
-    const { engine, outputBytesMax } = this.#options
+    const { engine, kept, outputBytesMax } = this.#options
     await engine.within('logs', engine.deadlines.removeMs, async (signal) => {
       const stream = await engine.logs(id, { follow: false, timestamps: false }, signal)
       // The engine gives no output of a container whose removal was begun; it was saved before that.
       if (stream === undefined && (await outputExists(file))) return
       const chunks = this.#readable(record, decodeFrames(stream ?? nothing()))
-      await saveOutput(file, chunks, { bytesMax: outputBytesMax })
+      kept.saved(record.key, await saveOutput(file, chunks, { bytesMax: outputBytesMax }))
     })
   }
 

@@ -2,19 +2,18 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DriverScope } from '../driver.ts'
+import { type KeptOutput, keptOutputLimits, type OutputRetention } from '../kept-output.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { AttemptFolder } from './folder.ts'
 import { forkTask } from './fork.ts'
-import { boundOutput, keepOutput, type OutputLimits, outputPollMs, trimKept } from './output.ts'
+import { createKeptOutput, keptName } from './kept.ts'
+import { boundOutput, keepOutput, type OutputLimits, outputPollMs } from './output.ts'
 import { checkPorts } from './ports.ts'
 import { MarkFinder, readBootId } from './proc.ts'
 import type { AttemptSeen, SpawnerRequest } from './protocol.ts'
 import { StartRefused } from './refusal.ts'
 
 type StartRequest = Extract<SpawnerRequest, { verb: 'start' }>
-
-/** Between two rounds of dropping what was kept too long, in milliseconds. */
-const trimEveryMs = 30_000
 
 /** A name makes a path, so it is checked even though it comes from a driver. */
 const nameShape = /^[a-z0-9][a-z0-9-]{0,62}\.[1-9][0-9]{0,14}$/
@@ -28,6 +27,8 @@ interface Entry {
 
 export interface AttemptsOptions extends OutputLimits {
   readonly dir: string
+  /** Of the output of those that were removed. */
+  readonly retention: OutputRetention
   readonly onSeen: (scope: DriverScope, view: AttemptSeen) => void
   readonly complain: (text: string) => void
 }
@@ -38,7 +39,7 @@ export class Attempts {
   readonly #entries = new Map<string, Entry>()
   readonly #bootId = readBootId()
   #bounding: Promise<void> | undefined
-  #trimmedAtMs = Number.NEGATIVE_INFINITY
+  readonly #kept: KeptOutput
 
   constructor(options: AttemptsOptions) {
     this.#options = options
@@ -47,7 +48,9 @@ export class Attempts {
       announce: ({ intent, view }) => view && options.onSeen(intent, view),
       complain: options.complain,
     }
+    this.#kept = createKeptOutput(options.dir, options.retention)
     setInterval(() => this.#bound(), outputPollMs).unref()
+    setInterval(() => void this.#trim(), keptOutputLimits.checkMs).unref()
   }
 
   /** Finds out what is true of every attempt that the folder knows. */
@@ -67,6 +70,7 @@ export class Attempts {
       await attempt.recover()
       this.#entries.set(name, { attempt, born: Promise.resolve() })
     }
+    void this.#trim()
   }
 
   get running(): number {
@@ -161,12 +165,20 @@ export class Attempts {
     await entry.born
     const { folder } = entry.attempt
     await entry.attempt.makeGone()
-    await keepOutput(folder, entry.attempt.intent.clusterId, this.#options)
+    const { clusterId } = entry.attempt.intent
+    const bytes = await keepOutput(folder, clusterId, this.#options)
+    this.#kept.note(keptName(folder, clusterId), bytes)
     await folder.discard()
     this.#entries.delete(folder.name)
-    if (performance.now() - this.#trimmedAtMs < trimEveryMs) return
-    this.#trimmedAtMs = performance.now()
-    await trimKept(this.#options.dir, this.#options)
+    await this.#trim()
+  }
+
+  async #trim(): Promise<void> {
+    try {
+      await this.#kept.trim()
+    } catch (error) {
+      this.#options.complain(`Kept output could not be trimmed: ${(error as Error).message}`)
+    }
   }
 
   #bound(): void {

@@ -12,8 +12,9 @@ import type { AttemptStats } from '../../../actors/usage.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import type { Driver, DriverChunk, DriverEvent, DriverProbe, DriverScope, ExecRequest, ExecResult } from '../driver.ts'
+import { type OutputRetention, outputRetentionDefaults } from '../kept-output.ts'
 import { execBeside } from './exec.ts'
-import { AttemptFolder } from './folder.ts'
+import { AttemptFolder, streams } from './folder.ts'
 import { lackOfMachine } from './launch.ts'
 import { readOutput } from './logs.ts'
 import { isRunning, readBootId } from './proc.ts'
@@ -34,18 +35,14 @@ export interface ProcessDriverOptions {
   readonly defaultWorkdir?: string
   /** What is kept of each stream of an attempt, in bytes. Default 10 MiB. The oldest is dropped first. */
   readonly outputBytesMax?: number
-  /** What is kept of the output of all removed attempts together, in bytes. Default 1 GiB. The oldest is dropped first. */
-  readonly keptBytesMax?: number
-  /** How many files of output of removed attempts are kept, two for each. Default 20,000. */
-  readonly keptFilesMax?: number
+  /** What is kept of the output of removed attempts; a spawner that runs already goes on with what it was started with. */
+  readonly retention?: Partial<OutputRetention> | undefined
   /** With no task and no worker for this long, in milliseconds, the spawner ends by itself. Default 10,000. */
   readonly spawnerIdleMs?: number
 }
 
 export const processDriverDefaults = {
   outputBytesMax: 10 * 1_024 * 1_024,
-  keptBytesMax: 1_024 * 1_024 * 1_024,
-  keptFilesMax: 20_000,
   spawnerIdleMs: 10_000,
 } as const
 
@@ -91,8 +88,7 @@ class ProcessDriver implements Driver {
       node: options.node ?? process.execPath,
       settings: {
         outputBytesMax: options.outputBytesMax ?? processDriverDefaults.outputBytesMax,
-        keptBytesMax: options.keptBytesMax ?? processDriverDefaults.keptBytesMax,
-        keptFilesMax: options.keptFilesMax ?? processDriverDefaults.keptFilesMax,
+        retention: finite({ ...outputRetentionDefaults, ...options.retention }),
         idleMs: options.spawnerIdleMs ?? processDriverDefaults.spawnerIdleMs,
       },
       scope: () => this.#scope,
@@ -188,6 +184,12 @@ class ProcessDriver implements Driver {
     })
   }
 
+  async keeps(key: AttemptKey): Promise<boolean> {
+    const folder = new AttemptFolder(this.#dir, attemptName(key))
+    const { clusterId } = this.#bound()
+    return existsSync(folder.path) || streams.some((stream) => existsSync(folder.keptOutput(stream, clusterId)))
+  }
+
   async exec(key: AttemptKey, request: ExecRequest): Promise<ExecResult> {
     const name = attemptName(key)
     const { clusterId, nodeId } = this.#bound()
@@ -263,6 +265,13 @@ class ProcessDriver implements Driver {
     this.#listener(toEvent(key, view))
   }
 }
+
+/** JSON knows no infinity. */
+const finite = ({ ageMs, attemptsMax, bytesMax }: OutputRetention): OutputRetention => ({
+  ageMs: Math.min(ageMs, Number.MAX_VALUE),
+  attemptsMax: Math.min(attemptsMax, Number.MAX_VALUE),
+  bytesMax: Math.min(bytesMax, Number.MAX_VALUE),
+})
 
 function toEvent(key: AttemptKey, { startedAtMs, end }: AttemptSeen): DriverEvent {
   if (!end) return { type: 'Started', key, atMs: startedAtMs ?? 0 }

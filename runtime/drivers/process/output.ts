@@ -3,18 +3,14 @@
  * appending, offsets stay true, and no byte can be lost in a race as with renaming or copying.
  */
 import { execFile } from 'node:child_process'
-import { appendFile, mkdir, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { appendFile, mkdir, open, rename, rm, stat, truncate } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { type AttemptFolder, type StreamName, streams } from './folder.ts'
 
 export interface OutputLimits {
   /** What is kept of one stream of one attempt, in bytes; while it runs a quarter more, and what comes in a second. */
   readonly outputBytesMax: number
-  /** What is kept of all removed attempts together, in bytes; the oldest go first. */
-  readonly keptBytesMax: number
-  /** How many files of removed attempts are kept. */
-  readonly keptFilesMax: number
 }
 
 /** Between two looks at how long the output of what runs has grown, in milliseconds. */
@@ -57,8 +53,12 @@ async function startOver(folder: AttemptFolder, stream: StreamName): Promise<voi
   )
 }
 
-/** Moves the output to where it is kept after the attempt's folder is gone. May be repeated after a crash at any point. */
-export async function keepOutput(folder: AttemptFolder, clusterId: string, limits: OutputLimits): Promise<void> {
+/**
+ * Moves the output to where it is kept after the attempt's folder is gone. May be repeated after a crash at any point.
+ * Answers how many bytes are kept.
+ */
+export async function keepOutput(folder: AttemptFolder, clusterId: string, limits: OutputLimits): Promise<number> {
+  let bytes = 0
   for (const stream of streams) {
     const path = folder.output(stream)
     const kept = folder.keptOutput(stream, clusterId)
@@ -67,6 +67,7 @@ export async function keepOutput(folder: AttemptFolder, clusterId: string, limit
     await mkdir(dirname(kept), { recursive: true, mode: 0o700 })
     const holeUntil = await folder.readFrom(stream)
     const from = Math.max(holeUntil, info.size - limits.outputBytesMax)
+    bytes += info.size - Math.max(0, from)
     if (from <= 0) {
       await rename(path, kept)
     } else {
@@ -76,6 +77,7 @@ export async function keepOutput(folder: AttemptFolder, clusterId: string, limit
       await rm(path)
     }
   }
+  return bytes
 }
 
 async function copyTail(source: string, target: string, from: number): Promise<void> {
@@ -95,26 +97,4 @@ async function copyTail(source: string, target: string, from: number): Promise<v
     await output.close()
   }
   await rename(`${target}.new`, target)
-}
-
-/** Drops the oldest kept output beyond the limits. */
-export async function trimKept(dir: string, limits: OutputLimits): Promise<void> {
-  const found = await readdir(join(dir, 'output'), { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = await Promise.all(
-    found.map(async (entry) => {
-      const path = join(entry.parentPath, entry.name)
-      // What says how much came before a file goes with that file.
-      const info = entry.isFile() && !entry.name.endsWith('.from') ? await stat(path).catch(() => undefined) : undefined
-      return info ? [{ path, bytes: info.size, atMs: info.mtimeMs }] : []
-    }),
-  ).then((lists) => lists.flat())
-  files.sort((a, b) => b.atMs - a.atMs)
-  let bytes = 0
-  for (const [index, file] of files.entries()) {
-    bytes += file.bytes
-    if (bytes > limits.keptBytesMax || index >= limits.keptFilesMax) {
-      await rm(file.path, { force: true })
-      await rm(`${file.path}.from`, { force: true })
-    }
-  }
 }

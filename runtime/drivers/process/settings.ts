@@ -1,7 +1,10 @@
 /** What a driver tells the spawner that it starts, and the names they meet under. */
+import type { OutputRetention } from '../kept-output.ts'
 import type { OutputLimits } from './output.ts'
 
 export interface SpawnerSettings extends OutputLimits {
+  /** What is kept of the output of removed attempts. Every number is finite, for they go as JSON. */
+  readonly retention: OutputRetention
   /** With no task and no driver for this long, in milliseconds, it ends by itself. */
   readonly idleMs: number
 }
