@@ -202,7 +202,8 @@ export class ActorHost {
       turn.afterwards(() => this.#options.onFinal(actor))
     }
     if (isFinal && kind.deletesFinal) {
-      turn.del(address)
+      // What comes back with a crash has ended, and comes to this again.
+      turn.drop(address)
       return
     }
     const timers = actor.timers.stored()

@@ -30,7 +30,9 @@ export const journalLimits = {
 /** What became true together. */
 export interface Unit {
   readonly ops: readonly StorageOp[]
-  /** Run in order once the unit is durable. */
+  /** Whether a crash may take it back: it is written, and synced with whatever is synced next. Default false. */
+  readonly mayBeLost?: boolean
+  /** Run in order once the unit is durable, or written if it may be lost. */
   readonly actions: readonly (() => void)[]
 }
 
@@ -130,7 +132,7 @@ export class Journal {
     return () => this.#waiters.delete(callback)
   }
 
-  /** Runs an action once everything that was committed so far is durable. */
+  /** Runs an action once everything that was committed so far and must not be lost is durable. */
   afterAll(action: () => void): void {
     this.commit({ ops: [], actions: [action] })
   }
@@ -169,13 +171,14 @@ export class Journal {
         this.#options.onBoundary('flush')
         const { revisionKey } = this.#options
         if (revisionKey !== undefined) ops.push({ type: 'put', key: revisionKey, value: encodeRecord(this.#revision) })
+        const sync = taken.some(({ unit }) => unit.mayBeLost !== true && unit.ops.length > 0)
         try {
-          await this.#options.storage.batch(ops, { sync: true, epoch: this.#options.epoch })
+          await this.#options.storage.batch(ops, { sync, epoch: this.#options.epoch })
         } catch (error) {
           this.#fail(error as Error)
           break
         }
-        this.#flushes += 1
+        if (sync) this.#flushes += 1
         this.#entries += ops.length
         this.#options.onBoundary('flushed')
       }

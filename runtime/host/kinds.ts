@@ -3,7 +3,9 @@
  *
  * | kind                       | kept                                                                     |
  * |----------------------------|--------------------------------------------------------------------------|
- * | task, attempt              | every change, synced before anyone hears of it                           |
+ * | task                       | every change, synced before anyone hears of it                           |
+ * | attempt                    | the same, of what is reported; not that its end was taken note of, which |
+ * |                            | its manager says again                                                   |
  * | node                       | registration and admission; its liveness changes unseen by the disk      |
  * | session, worker, manager   | nothing                                                                  |
  */
@@ -64,12 +66,24 @@ function failTask(snapshot: AnyMachineSnapshot, reason: string, atMs: number): A
   return restore(taskMachine, { status: 'done', value: 'Failed', context })
 }
 
+const seqOf = (snapshot: AnyMachineSnapshot | undefined): number | undefined =>
+  (snapshot?.context as AttemptContext | undefined)?.seq
+
 const versionOf = (snapshot: AnyMachineSnapshot | undefined): number | undefined =>
   (snapshot?.context as NodeContext | undefined)?.version
 
 export const kinds: Readonly<Record<KindName, Kind>> = {
   task: { machine: taskMachine, version: 1, migrate: [], keeps: always, deletesFinal: false, fail: failTask },
-  attempt: { machine: attemptMachine, version: 1, migrate: [], keeps: always, deletesFinal: true, fail: failAttempt },
+  attempt: {
+    machine: attemptMachine,
+    version: 1,
+    migrate: [],
+    // An end that was acknowledged, and one that is only reported, differ by nothing that a crash could lose: after it the
+    // end is reported again, acknowledged again, and what is left is removed then.
+    keeps: (before, after) => seqOf(before) !== seqOf(after) || after.status !== 'active',
+    deletesFinal: true,
+    fail: failAttempt,
+  },
   node: {
     machine: nodeMachine,
     version: 1,

@@ -14,6 +14,8 @@ export class Turn {
   /** Log entries written so far; numbers them within the revision. */
   logged = 0
   readonly ops: StorageOp[] = []
+  /** Whether all that it stores so far may be taken back by a crash. */
+  mayBeLost = true
   readonly actions: (() => void)[] = []
   /** Run after the last unit of the turn: replies and acknowledgements of the cause as a whole. */
   readonly closing: (() => void)[] = []
@@ -35,10 +37,17 @@ export class Turn {
   }
 
   put(key: string, value: Uint8Array): void {
+    this.mayBeLost = false
     this.ops.push({ type: 'put', key, value })
   }
 
   del(key: string): void {
+    this.mayBeLost = false
+    this.ops.push({ type: 'del', key })
+  }
+
+  /** As `del`, for what does no harm if a crash brings it back: nobody waits for the disk because of it. */
+  drop(key: string): void {
     this.ops.push({ type: 'del', key })
   }
 

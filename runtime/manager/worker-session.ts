@@ -9,12 +9,15 @@ import { Channel } from '../host/channel.ts'
 import type { DesiredChange } from './desired.ts'
 
 type Desired = ManagerMessages['Desired']
+type Acknowledgement = ManagerMessages['StatusAck']['attempts'][number]
 
 export const sessionLimits = {
   /** What the attempts in one message of desired state may weigh together, so that a frame can carry it. */
   desiredPartBytesMax: 1_024 * 1_024,
   /** Ids to keep in one message of it: less than that many bytes as well. */
   keepPartMax: 16_384,
+  /** Statuses that one message acknowledges. */
+  acknowledgedMax: 4_096,
 } as const
 
 export interface WorkerSessionOptions {
@@ -38,6 +41,7 @@ export class WorkerSession {
   #seq = 0
   #set = new Map<string, DesiredAttempt>()
   #remove = new Map<string, AttemptKey>()
+  #acknowledged: Acknowledgement[] = []
   /** What waits its turn, in order; what changes meanwhile comes behind it. */
   #parts: Desired[] = []
   #inspect: ManagerMessages['Inspect'] | undefined
@@ -107,6 +111,7 @@ export class WorkerSession {
 
   /** One part at a time: only the frame that carries it shows whether the worker keeps up. */
   #go(): void {
+    this.#acknowledge()
     if (this.channel.held) return
     if (this.#inspect !== undefined) this.channel.send(this.#inspect)
     this.#inspect = undefined
@@ -117,14 +122,17 @@ export class WorkerSession {
     if (this.#parts.length > 0 || this.#set.size + this.#remove.size > 0) this.#schedule()
   }
 
-  acknowledge(statuses: readonly AttemptStatus[]): void {
-    const attempts = statuses.map(({ taskId, attempt, seq, end }) => ({
-      taskId,
-      attempt,
-      seq,
-      ended: end !== undefined,
-    }))
-    this.channel.send({ type: 'StatusAck', attempts })
+  /** This status is stored; those of one turn are acknowledged together, before what is desired next. */
+  acknowledge({ taskId, attempt, seq, end }: AttemptStatus): void {
+    this.#acknowledged.push({ taskId, attempt, seq, ended: end !== undefined })
+    this.#schedule()
+  }
+
+  #acknowledge(): void {
+    const { acknowledgedMax } = sessionLimits
+    while (this.#acknowledged.length > 0) {
+      this.channel.send({ type: 'StatusAck', attempts: this.#acknowledged.splice(0, acknowledgedMax) })
+    }
   }
 
   /** As many deltas as it takes for each to fit a frame. */

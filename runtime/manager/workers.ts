@@ -327,7 +327,7 @@ export class Workers {
       host.run((turn) => {
         this.#imply(turn, session.nodeId, status)
         // The end of one that cannot be read is kept by its worker: here it would be lost.
-        if (!setAside.has(status.taskId)) turn.finally(() => session.acknowledge([status]))
+        if (!setAside.has(status.taskId)) turn.finally(() => session.acknowledge(status))
       })
     }
   }

@@ -193,7 +193,7 @@ function attemptStepped(parts: Parts, { actor, before, from, to }: Stepped, turn
   if (!waits) attempts.forgetSpec(key)
   if (!waits && from !== to) turn.afterwards(() => logs.changed())
   if (from !== to) turn.afterwards(() => checkups.follow(key))
-  if (actor.snapshot.status !== 'active') turn.del(keys.attemptSpec(key))
+  if (actor.snapshot.status !== 'active') turn.drop(keys.attemptSpec(key))
 }
 
 /** Takes the stored attempts in, and lets the drivers say what became of them. */

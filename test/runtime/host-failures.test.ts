@@ -98,6 +98,8 @@ describe('a machine that throws', () => {
       message: 'its machine threw: spoiled',
       retryable: false,
     })
+    // That it is removed need not wait for the disk.
+    world.storage.takesUnsynced = true
     for (const type of ['Acknowledged', 'Absent', 'Removed']) world.step(address, { type })
     await settle()
     expect(world.heard.slice(-2)).toEqual(['remove a.1', `final ${address}`])

@@ -78,6 +78,8 @@ export class HandStorage implements Storage {
   readonly asked: string[][] = []
   /** Writes at once. */
   automatic: boolean
+  /** Whether it takes what may be lost; else only what is synced. */
+  takesUnsynced = false
 
   constructor(values = new Map<string, Uint8Array>(), automatic = false) {
     this.values = values
@@ -89,8 +91,8 @@ export class HandStorage implements Storage {
   }
 
   batch(ops: readonly StorageOp[], options: { readonly sync: boolean }): Promise<void> {
-    if (!options.sync) throw new Error('a host syncs what it writes')
-    this.asked.push(ops.map((op) => `${op.type} ${op.key}`))
+    if (!options.sync && !this.takesUnsynced) throw new Error('a host syncs what it writes')
+    this.asked.push(ops.map((op) => `${options.sync ? '' : 'unsynced '}${op.type} ${op.key}`))
     const done = new Promise<void>((resolve, reject) => this.pending.push({ ops: [...ops], resolve, reject }))
     if (this.automatic) this.#write()
     return done

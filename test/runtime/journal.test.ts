@@ -77,6 +77,26 @@ describe('a flush', () => {
     expect(heard).toEqual(['alone', 'a', 'answer'])
   })
 
+  test('is not synced if all of it may be lost, and acts once it is written; beside anything else it is synced', async () => {
+    const { storage, heard, journal, commit } = build()
+    storage.takesUnsynced = true
+    const drop = (name: string) => {
+      const ops: StorageOp[] = [{ type: 'del', key: name }]
+      journal.commit({ ops, mayBeLost: true, actions: [() => heard.push(name)] })
+    }
+    drop('a')
+    journal.afterAll(() => heard.push('after a'))
+    await settle()
+    expect([storage.asked, heard]).toEqual([[['unsynced del a']], []])
+    await storage.flush()
+    expect([heard, journal.metrics().flushes]).toEqual([['a', 'after a'], 0])
+    drop('b')
+    commit('c')
+    await settle()
+    await storage.flush()
+    expect([storage.asked[1], heard.slice(2), journal.metrics().flushes]).toEqual([['del b', 'del c0'], ['b', 'c'], 1])
+  })
+
   test('passes its boundaries in order', async () => {
     const { commit, storage, boundaries } = build()
     commit('a')

@@ -98,6 +98,44 @@ describe('the life of an attempt', () => {
     await life.worker.stop()
   })
 
+  test('waits for the disk twice, for its intent and its end; what the manager says again by itself is not written', async () => {
+    const stage = await Stage.open()
+    const life = stage.begin()
+    await stage.connected(life)
+    const written: string[] = []
+    const { batch } = stage.storage
+    stage.storage.batch = (ops, options) => {
+      for (const { type, key } of ops) written.push(`${options.sync ? 'synced' : 'unsynced'} ${type} ${key}`)
+      return batch.call(stage.storage, ops, options)
+    }
+    stage.manager.want(a)
+    await until('it is running', () => stage.manager.status(a)?.startedAtMs !== undefined)
+    stage.world.exit(a)
+    await until('its end is reported', () => stage.manager.status(a)?.end !== undefined)
+    await settle()
+    const ended = await stage.storage.get('attempt/task-a.1')
+    stage.manager.unwant(a)
+    await until('it is removed', () => stage.world.removed.includes('task-a.1'))
+    await settle()
+    expect(written).toEqual([
+      ...['synced put spec/task-a.1', 'synced put attempt/task-a.1'],
+      ...['synced put attempt/task-a.1', 'synced put attempt/task-a.1'],
+      ...['unsynced del spec/task-a.1', 'unsynced del attempt/task-a.1'],
+    ])
+    life.kill()
+
+    // The crash took the removal back: it has ended, says so again, and is removed again.
+    const back = { type: 'put', key: 'attempt/task-a.1', value: ended as Uint8Array } as const
+    await stage.storage.batch([back], { sync: true, epoch: 1 })
+    const again = stage.begin()
+    await stage.connected(again)
+    await until('it is gone', () => stage.world.removed.length === 2)
+    await settle()
+    expect(await stage.storage.get('attempt/task-a.1')).toBeUndefined()
+    expect(stage.world.begun.get('task-a.1')).toBe(1)
+    await again.worker.stop()
+  })
+
   test('run, however often it is said, starts once', async () => {
     const stage = await Stage.open()
     const life = stage.begin()

@@ -1,6 +1,6 @@
 /**
- * A simulated disk, and the store on it that each life of its process opens. A synced batch survives a crash; what was
- * not synced, or whose flush was under way, is lost or kept whole by the dice, in order: the newest is lost first. A crash
+ * A simulated disk, and the store on it that each life of its process opens. A synced batch survives a crash; what is
+ * not synced yet, nor written back, or whose flush was under way, is lost or kept whole by the dice, in order: the newest is lost first. A crash
  * may come at any byte of it: the batch that it cuts through is found torn when the store is opened, and is dropped.
  */
 import { createMemoryStorage } from '../../runtime/storage/memory.ts'
@@ -22,6 +22,8 @@ const diskTimes = {
   /** A synced batch takes up to this long, in milliseconds; now and then ten times as long. */
   syncMsMax: 4,
   writeMsMax: 0.5,
+  /** What was not synced is on the disk after so long, unless it crashes: the system writes it back by itself. */
+  writebackMs: 30_000,
 } as const
 
 export interface DiskTraits {
@@ -211,6 +213,7 @@ class DiskStorage implements Storage {
       throw new StorageError('io', 'The simulated disk failed; nobody can do anything about it.')
     }
     if (options.sync) this.#disk.secure(written)
+    else this.#world.timeline.at(diskTimes.writebackMs, () => this.#disk.secure(written))
     this.#world.trace(this.#life.name, `${options.sync ? 'synced' : 'wrote'} ${summaryOf(copies)}`)
     await this.#view.batch(copies, options)
   }

@@ -116,8 +116,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/manager/workers.ts',
-        find: 'turn.finally(() => session.acknowledge([status]))',
-        replace: 'session.acknowledge([status])',
+        find: 'turn.finally(() => session.acknowledge(status))',
+        replace: 'session.acknowledge(status)',
       },
     ],
   },
@@ -194,5 +194,15 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a failed flush is taken for a good one',
     edits: [{ file: 'runtime/host/journal.ts', find: 'this.#fail(error as Error)\n', replace: 'continue\n' }],
+  },
+  {
+    name: 'whatever is stored may be lost',
+    edits: [
+      {
+        file: 'runtime/host/turn.ts',
+        find: "    this.mayBeLost = false\n    this.ops.push({ type: 'put', key, value })",
+        replace: "    this.ops.push({ type: 'put', key, value })",
+      },
+    ],
   },
 ]
