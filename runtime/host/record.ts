@@ -5,7 +5,7 @@
  *   4 bytes CRC-32 of the rest, big endian │ MessagePack
  */
 import { crc32 } from 'node:zlib'
-import { Packr } from 'msgpackr'
+import { Packr, RESERVE_START_SPACE } from 'msgpackr'
 import type { AnyMachineSnapshot } from 'xstate'
 import { type PersistedSnapshot, persist } from '../../actors/step.ts'
 
@@ -35,11 +35,10 @@ export class RecordError extends Error {
   override readonly name = 'RecordError'
 }
 
+/** The bytes are in a block that many records share: to be copied by whoever keeps them, as every store does. */
 export function encodeRecord(value: unknown): Uint8Array {
-  const body = packr.pack(value)
-  const bytes = new Uint8Array(body.length + checksumBytes)
-  new DataView(bytes.buffer).setUint32(0, crc32(body))
-  bytes.set(body, checksumBytes)
+  const bytes = packr.pack(value, RESERVE_START_SPACE + checksumBytes)
+  bytes.writeUInt32BE(crc32(bytes.subarray(checksumBytes)), 0)
   return bytes
 }
 

@@ -19,14 +19,19 @@ const unlogged = new Set(['decision', 'atMs', 'roll'])
 
 /** An event as it is logged: its payload, bounded. Secrets never reach an event: environments stay in the spec. */
 export function loggedEvent(event: { readonly type: string }): TaskEvent['event'] {
-  const entries = Object.entries(event)
-    .filter(([name, value]) => !unlogged.has(name) && value !== undefined)
-    .map(([name, value]) => [name, typeof value === 'string' ? value.slice(0, historyLimits.textCharsMax) : value])
-  return Object.fromEntries(entries) as TaskEvent['event']
+  const logged: Record<string, unknown> = {}
+  for (const name of Object.keys(event)) {
+    const value = (event as Readonly<Record<string, unknown>>)[name]
+    if (value === undefined || unlogged.has(name)) continue
+    logged[name] = typeof value === 'string' ? value.slice(0, historyLimits.textCharsMax) : value
+  }
+  return logged as TaskEvent['event']
 }
 
 /** The first of a task: what an older task of this id did, which was forgotten since, is no part of its history. */
 const isFirst = (event: TaskEvent): boolean => event.from === ''
+
+const nothing = new Uint8Array(0)
 
 export interface TaskHistory {
   readonly events: TaskEvent[]
@@ -51,7 +56,7 @@ export class History {
     const key = keys.log(event.revision, index)
     const value = encodeRecord(event)
     turn.put(key, value)
-    turn.put(keys.past(event.taskId, event.revision, index), new Uint8Array(0))
+    turn.put(keys.past(event.taskId, event.revision, index), nothing)
     return bytesOfLogged(key, value)
   }
 

@@ -10,8 +10,8 @@ declare module '@nxtedition/rocksdb' {
 
   interface RocksBatch {
     /** Copies both at once. */
-    put(key: string, value: Uint8Array): this
-    del(key: string): this
+    _put(key: Uint8Array, value: Uint8Array, options: object): void
+    _del(key: Uint8Array, options: object): void
     /** Writes on the calling thread, `sync` with its fdatasync. */
     write(options: { readonly sync: boolean }): Promise<void>
     close(): Promise<void>

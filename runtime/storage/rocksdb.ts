@@ -8,6 +8,8 @@
  *   block `close` for ever. Reading on this thread throws as it should, mostly finds its block in memory, and is faster.
  * - It replays the log up to the first bad record and opens, losing what follows; see `synced-mark.ts` for what we do.
  * - After a failed write `close` fails too, yet lets go of the folder.
+ * - A batch's public verbs make two objects for each operation and keep it, for listeners that we do not have; the ones
+ *   below them take it as it is.
  */
 import { setImmediate } from 'node:timers/promises'
 import type { RocksLevel } from '@nxtedition/rocksdb'
@@ -36,6 +38,9 @@ const rocksdbLimits = {
   /** Bytes after which a scan hands out what it has read so far. */
   scanBytes: 1024 * 1024,
 } as const
+
+/** What the native batch asks each operation for. */
+const mainColumn = {}
 
 export interface RocksdbOptions {
   /** The folder of the store; made with its parents, mode 0700. Nothing else may write in it. */
@@ -143,8 +148,8 @@ class RocksdbStorage implements Storage {
     // Bytes are copied here, into the native batch: until it is written the caller may do with its own what it likes.
     const batch = this.#db.batch()
     for (const op of ops) {
-      if (op.type === 'put') batch.put(op.key, op.value)
-      else batch.del(op.key)
+      if (op.type === 'put') batch._put(Buffer.from(op.key), op.value, mainColumn)
+      else batch._del(Buffer.from(op.key), mainColumn)
     }
     await this.#enqueue(async () => {
       await batch.write({ sync: options.sync })

@@ -104,6 +104,9 @@ export function checkOps(ops: readonly StorageOp[]): void {
 
 const utf8 = new TextEncoder()
 
+/** What Node 20 has, and the es2023 types lack. */
+type Text = string & { isWellFormed(): boolean }
+
 function checkKey(key: string): void {
   // A code unit takes at most three bytes, so that short keys need no encoding to be known as short.
   if (key.length * 3 > storageLimits.keyBytesMax) {
@@ -115,7 +118,7 @@ function checkKey(key: string): void {
       )
     }
   }
-  if (/\p{Surrogate}/u.test(key)) throw new TypeError(`the key ${JSON.stringify(key)} is not well-formed Unicode`)
+  if (!(key as Text).isWellFormed()) throw new TypeError(`the key ${JSON.stringify(key)} is not well-formed Unicode`)
 }
 
 /** The highest epoch that has written since the store was opened. */
