@@ -197,17 +197,14 @@ export class ManagerHost {
     })
     const times = this.#options.liveness ?? livenessDefaults
     const liveness = new Liveness({
-      clock,
-      logger,
-      ...times,
+      ...{ clock, logger, ...times },
       onLate: (nodeId) => host.tell(keys.nodeRecord(nodeId), { type: 'HeartbeatLate' }),
       onExpired: (nodeId) => {
         nodes.expired(nodeId)
         workers.hangUp(nodeId)
       },
     })
-    const sessions = () => workers.sessions()
-    const actors = new Actors({ host, journal, tasks: () => tasks, streams, clock, sessions })
+    const actors = new Actors({ host, journal, tasks: () => tasks, streams, clock, sessions: () => workers.sessions() })
     const onRemoved = (turn: Turn, node: HostedActor) => {
       nodeChanges.changed(turn, nodeIdOf(node.address), registrationOf(node).name)
       actors.nodeRemoved(turn, node)
@@ -232,24 +229,11 @@ export class ManagerHost {
     const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast, actors })
     passages.outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
     const door = new ManagerDoor({
+    const clientParts = { logId, journal, tasks, plans, nodes, drains, backups, ...passages, streams, desk }
       ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
-      clientParts: {
-        logId,
-        journal,
-        tasks,
-        plans,
-        nodes,
-        drains,
-        backups,
-        ...passages,
-        streams,
-        desk,
-        logger: peerLogger,
-      },
-      workers,
-      clock,
-      logger,
+      clientParts: { ...clientParts, logger: peerLogger },
+      ...{ workers, clock, logger },
     })
     const others = { ...passages, workers, backups, door, setAside, trims, knownIds, retainer }
     return { office, journal, host, placement, liveness, nodes, book, streams, nodeChanges, ...others }
