@@ -228,8 +228,8 @@ export class ManagerHost {
     const eventPast = new EventPast({ storage, journal, history, tasks, limits })
     const desk = new Desk({ journal, tasks, nodes, streams, taskPast, eventPast, actors })
     passages.outputs.onIdle = (taskId) => void this.#informReaders(taskId, tasks)
-    const door = new ManagerDoor({
     const clientParts = { logId, journal, tasks, plans, nodes, drains, backups, ...passages, streams, desk }
+    const door = new ManagerDoor({
       ...this.#waysIn(),
       identity: { clusterId, logId, epoch },
       clientParts: { ...clientParts, logger: peerLogger },
