@@ -89,6 +89,11 @@ test('a running task: its chart is lit where it is and counts what happened, and
   const placement = await choose(window, 'Placement', 'placement')
   await placement.getByRole('heading', { name: 'Placed on here' }).waitFor()
   await placement.getByRole('rowheader', { name: 'here picked' }).waitFor()
+  const compared = placement.locator('[data-part="compared"]')
+  await compared.getByRole('heading', { name: 'If one like it were placed now' }).waitFor()
+  expect(await compared.getByRole('columnheader').allTextContents()).toEqual([
+    ...['Node', 'round-robin', 'epvm', 'binpack', 'spread'],
+  ])
   await window.picture('task-placement')
 
   const spec = await choose(window, 'Spec', 'spec')

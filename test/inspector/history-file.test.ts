@@ -44,6 +44,12 @@ describe('a history', () => {
     expect(file.spec).toMatchObject({ env: { COLOUR: '***' }, secretEnv: { TOKEN: '***' } })
   })
 
+  test('has what every scheduler would have decided, if the manager told that', () => {
+    const schedulers = [decision, { ...decision, scheduler: 'epvm' }]
+    const opened = read({ ...exit, explanation: { ...exit.explanation, schedulers } })
+    expect(opened).toMatchObject({ type: 'history', history: { explanation: { schedulers } } })
+  })
+
   test('without its beginning says so', () => {
     const opened = read({ ...exit, events: exit.events.slice(1) })
     expect(opened).toMatchObject({ type: 'history', history: { isTrimmed: true } })
@@ -76,6 +82,11 @@ describe('what is not a history', () => {
       'decided by nothing',
       JSON.stringify({ ...exit, explanation: { attempts: [], timers: [], decision: {} } }),
       /scores/,
+    ],
+    [
+      'compared with nothing',
+      JSON.stringify({ ...exit, explanation: { ...exit.explanation, schedulers: [{ scheduler: 'epvm' }] } }),
+      /schedulers would decide/,
     ],
   ]
   test.each(cases)('%s is told so', (_name, text, why) => {

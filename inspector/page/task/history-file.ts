@@ -4,7 +4,7 @@
  * written it.
  */
 import { shownSpec } from '../../../actors/environment.ts'
-import { TaskEvent, TaskSpec, TaskView } from '../../../actors/model.ts'
+import { PlacementDecision, TaskEvent, TaskSpec, TaskView } from '../../../actors/model.ts'
 import { version } from '../../../runtime/client/handshake.ts'
 import type { LogLine } from '../../../runtime/client/log-lines.ts'
 import { firstFault, matches } from '../../../runtime/client/replies.ts'
@@ -140,8 +140,10 @@ function faultOf({ task, spec, explanation, events, savedAtMs, output, logId }: 
 }
 
 function faultOfExplanation(explanation: unknown): string | undefined {
-  const { attempts, timers, decision } = (explanation ?? {}) as Partial<Explanation>
+  const { attempts, timers, decision, schedulers = [] } = (explanation ?? {}) as Partial<Explanation>
   if (!Array.isArray(attempts) || !Array.isArray(timers)) return '"explanation" lacks its attempts or timers'
+  const isDecided = Array.isArray(schedulers) && schedulers.every((one) => matches(PlacementDecision, one))
+  if (!isDecided) return 'what schedulers would decide, in "explanation", is no list of decisions'
   if (decision === null) return undefined
   const lists = [decision?.scores, decision?.refusals]
   return lists.every(Array.isArray) ? undefined : 'the decision in "explanation" lacks its scores or refusals'

@@ -1,20 +1,22 @@
 /** Why a task is where it is, or why it is nowhere yet. */
 import './placement.css'
+import { costText } from '../../../../actors/comparison.ts'
 import type { AttemptSummary, PlacementDecision } from '../../../../actors/model.ts'
-import { go } from '../../navigation.ts'
-import { formatRoute, type Route } from '../../route.ts'
 import { Empty } from '../../ui/empty.tsx'
 import { formatDuration, formatMoment, plural } from '../../ui/format.ts'
 import { now } from '../../ui/now.ts'
 import { Facts, Table } from '../../ui/table.tsx'
 import { Time } from '../../ui/time.tsx'
 import type { PanelProps, TaskHistory } from '../history.ts'
+import { Compared } from './compared.tsx'
+import { NodeLink } from './node-link.tsx'
 import { barsOf } from './phases.ts'
 import { groupRefusals, rankScores, timerText } from './placement-text.ts'
 
 export function PlacementPanel({ history, at }: PanelProps) {
   const { task, explanation } = history
   const decision = explanation?.decision ?? undefined
+  const [own, ...others] = explanation?.schedulers ?? []
   return (
     <section class="placement" aria-label="Placement" data-panel="placement">
       {at === undefined ? undefined : (
@@ -30,6 +32,7 @@ export function PlacementPanel({ history, at }: PanelProps) {
       ) : (
         <Decision decision={decision} isTold={task.state === 'Pending' && task.detail !== 'BackingOff'} />
       )}
+      {own === undefined ? undefined : <Compared decisions={[own, ...others]} isPending={task.state === 'Pending'} />}
       <Attempts history={history} decision={decision} />
     </section>
   )
@@ -132,8 +135,6 @@ function Decision({ decision, isTold }: DecisionProps) {
   )
 }
 
-const costText = (cost: number): string => (cost === 0 ? '0' : String(Number(cost.toPrecision(4))))
-
 function Refusals({ decision: { refusals } }: { readonly decision: PlacementDecision }) {
   const groups = groupRefusals(refusals)
   if (groups.length === 0) return undefined
@@ -215,18 +216,4 @@ function triedOf({ steps, nowMs, explanation, task }: TaskHistory, decision: Pla
       summary?.reason ?? bars.get(attempt)?.end ?? (summary?.endedAtMs === undefined && isNewest ? 'goes on' : '–')
     return { attempt, node: named ?? nodeId ?? '–', nodeId, end }
   })
-}
-
-function NodeLink({ id, name }: { readonly id: string; readonly name: string }) {
-  const to: Route = { view: 'node', id }
-  const onClick = (event: MouseEvent) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
-    event.preventDefault()
-    go(to)
-  }
-  return (
-    <a href={formatRoute(to)} onClick={onClick}>
-      {name}
-    </a>
-  )
 }
