@@ -10,6 +10,7 @@ import { HeldPort, HostPort, PortRange, portLimits } from './ports.ts'
 import type { TaskSpec } from './spec.ts'
 import { NodeUsage } from './usage.ts'
 
+export { Affinity } from './affinity.ts'
 export { Labels, modelLimits, NodeId, Resources, TaskId, TaskIdPrefix } from './limits.ts'
 export { HeldPort, HostPort, Port, PortRange } from './ports.ts'
 export { DisconnectPolicy, Mount, RestartPolicy, TaskSpec, Tmpfs } from './spec.ts'

@@ -2,6 +2,7 @@
  * What a specification means once its defaults are filled in, and what is wrong with one that its schema lets pass because
  * it takes more than one field to see.
  */
+import { faultOfAffinities } from './affinity.ts'
 import { faultOfEnvironment } from './environment.ts'
 import { faultOfHealth } from './health.ts'
 import { modelLimits, type TaskSpec } from './model.ts'
@@ -157,6 +158,7 @@ export function checkSpec(spec: TaskSpec): string | undefined {
     checkText,
     faultOfEnvironment,
     checkLabels,
+    faultOfAffinities,
     faultOfPorts,
     checkMounts,
     checkRestart,

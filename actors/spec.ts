@@ -1,5 +1,6 @@
 /** What a user wishes to run, as data: a task's specification and the policies in it. */
 import { type Static, Type } from 'typebox'
+import { Affinity, affinityLimits } from './affinity.ts'
 import { HealthCheck } from './health.ts'
 import { Arg, DriverName, DurationMs, EntryName, Labels, modelLimits, TaskId } from './limits.ts'
 import { Port, portLimits } from './ports.ts'
@@ -99,6 +100,8 @@ export const TaskSpec = Type.Object({
   constraints: Type.Optional(
     Type.Array(Type.String({ pattern: '^[^=!\\s]+!?=.*$', maxLength: 512 }), { maxItems: modelLimits.constraintsMax }),
   ),
+  /** What it would rather have of its node, at most 16; none of them makes a node unfit. */
+  affinities: Type.Optional(Type.Array(Affinity, { maxItems: affinityLimits.affinitiesMax })),
   /** What follows when an attempt has ended. Default: nothing. */
   restart: Type.Optional(RestartPolicy),
   /** The longest one attempt may be Running, in milliseconds; then it is stopped. */

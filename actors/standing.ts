@@ -57,8 +57,9 @@ export function standingOf(snapshot: AnyMachineSnapshot): Standing {
 }
 
 /** What it asks of a node while it waits for one. */
-export function askOf({ driver, reserved, constraints, aim }: TaskContext): Ask {
-  return { driver, reserved, constraints, ...(aim === undefined ? {} : { [aim.is]: aim.nodeId }) }
+export function askOf({ driver, reserved, constraints, affinities, aim }: TaskContext): Ask {
+  const wanted = affinities === undefined ? {} : { affinities }
+  return { driver, reserved, constraints, ...wanted, ...(aim === undefined ? {} : { [aim.is]: aim.nodeId }) }
 }
 
 /** The state `Running.Up` is plain `Running` to people. */

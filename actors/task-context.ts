@@ -4,6 +4,7 @@ import { type Aim, type Departure, explained, onwardAfter, type RestartWindow } 
 import { endOf } from './end.ts'
 import type { Health } from './health.ts'
 import type {
+  Affinity,
   AttemptEnd,
   AttemptSummary,
   HostPort,
@@ -35,6 +36,8 @@ export interface TaskContext {
   readonly command: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   readonly constraints: readonly string[]
+  /** What it would rather have of its node; absent where that is nothing, and in records of before. */
+  readonly affinities?: readonly Affinity[]
   readonly reserved: Resources
   /** What it wants to be reached at; absent where it wants nothing, and in records from before there were ports. */
   readonly ports?: readonly Port[]
@@ -162,6 +165,7 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     command: cutCommand(spec.command ?? []),
     labels: spec.labels ?? {},
     constraints: spec.constraints ?? [],
+    ...(spec.affinities?.length ? { affinities: spec.affinities } : {}),
     reserved: reservationOf(spec),
     ...(spec.ports?.length ? { ports: spec.ports } : {}),
     policies,

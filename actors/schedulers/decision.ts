@@ -1,4 +1,6 @@
 /** From nodes that were looked at to a decision that explains itself: the pick among those that are fit, or the refusal. */
+
+import { affinityOf } from '../affinity.ts'
 import type { PlacementDecision } from '../model.ts'
 import type { Ask, CandidateNode, Filter } from './filters.ts'
 import { cpusText, isWithin, memoryText, microCpus } from './resources.ts'
@@ -32,7 +34,12 @@ export interface Looked {
 
 interface Scored {
   readonly node: CandidateNode
+  /** As the scheduler said it. */
   readonly cost: number
+  /** What its affinities add up to; 0 where there are none. */
+  readonly affinity: number
+  /** What it is compared by. */
+  readonly rank: number
 }
 
 type Refusal = PlacementDecision['refusals'][number]
@@ -41,15 +48,51 @@ const refusal = ({ nodeId, name }: CandidateNode, why: string): Refusal => ({ no
 
 function precedes(a: Scored, b: Scored, prefer: string | undefined): boolean {
   if (a.node.nodeId === prefer || b.node.nodeId === prefer) return a.node.nodeId === prefer
+  if (a.rank !== b.rank) return a.rank < b.rank
+  if (a.affinity !== b.affinity) return a.affinity > b.affinity
   return a.cost < b.cost || (a.cost === b.cost && a.node.nodeId < b.node.nodeId)
 }
 
-/** The preferred and then the cheapest of the fit nodes, best first, at most `decisionNodesMax`: keeping few is cheaper than sorting all. */
+function score<State>(scheduler: Scheduler<State>, ask: Ask, node: CandidateNode, state: State): number {
+  const cost = scheduler.score(ask, node, state)
+  if (!Number.isFinite(cost)) throw new Error(`scheduler ${scheduler.name} gave a cost of ${cost}`)
+  return cost
+}
+
+/**
+ * Costs are any numbers, a scheduler's own, and weights are not: so that both can be compared, the costs of the nodes that
+ * were scored are stretched to 0 for the cheapest and 1 for the dearest, and a hundredth of the node's affinity is taken
+ * away. A weight of 100 thus outweighs any difference in cost, one of 10 a tenth of the largest; where both come to the same
+ * the greater affinity wins. Without affinities costs are compared as they are.
+ */
+function scoreAll<State>(
+  scheduler: Scheduler<State>,
+  ask: Ask,
+  fit: readonly CandidateNode[],
+  state: State,
+): readonly Scored[] {
+  if (!ask.affinities?.length) {
+    return fit.map((node) => {
+      const cost = score(scheduler, ask, node, state)
+      return { node, cost, affinity: 0, rank: cost }
+    })
+  }
+  const affinity = affinityOf(ask.affinities)
+  const costs = fit.map((node) => score(scheduler, ask, node, state))
+  // Halves, for the difference of two numbers may be more than a number can be.
+  const least = costs.reduce((a, b) => Math.min(a, b)) / 2
+  const spread = costs.reduce((a, b) => Math.max(a, b)) / 2 - least
+  return fit.map((node, at) => {
+    const cost = costs[at] as number
+    const wished = affinity(node)
+    return { node, cost, affinity: wished, rank: (spread === 0 ? 0 : (cost / 2 - least) / spread) - wished / 100 }
+  })
+}
+
+/** The preferred and then the best of the fit nodes, best first, at most `decisionNodesMax`: keeping few is cheaper than sorting all. */
 function rank<State>(scheduler: Scheduler<State>, ask: Ask, fit: readonly CandidateNode[], state: State): Scored[] {
   const ranked: Scored[] = []
-  for (const node of fit) {
-    const scored = { node, cost: scheduler.score(ask, node, state) }
-    if (!Number.isFinite(scored.cost)) throw new Error(`scheduler ${scheduler.name} gave a cost of ${scored.cost}`)
+  for (const scored of scoreAll(scheduler, ask, fit, state)) {
     let at = ranked.length
     while (at > 0 && precedes(scored, ranked[at - 1] as Scored, ask.prefer)) at -= 1
     if (at === schedulerLimits.decisionNodesMax) continue
@@ -76,7 +119,7 @@ function noteOf(ask: Ask, looked: Looked, filters: readonly Filter[], picked: Ca
 
 /**
  * Picks one of the fit nodes: a preferred one whatever it costs, an avoided one only if it is the only one, else the
- * cheapest. Throws if the scheduler gives a cost that is not a number.
+ * best by cost and affinities. Throws if the scheduler gives a cost that is not a number.
  */
 export function decideAmong<State>(
   scheduler: Scheduler<State>,
@@ -99,7 +142,9 @@ export function decideAmong<State>(
     scheduler: scheduler.name,
     atMs,
     picked: best.nodeId,
-    scores: ranked.map(({ node, cost }) => ({ nodeId: node.nodeId, name: node.name, cost })),
+    scores: ranked.map(({ node: { nodeId, name }, cost, affinity }) =>
+      ask.affinities?.length ? { nodeId, name, cost, affinity } : { nodeId, name, cost },
+    ),
     refusals,
     considered,
     ...(considered === of ? {} : { of }),

@@ -5,7 +5,7 @@
  * A node is refused by the first filter that does not admit it. They stand in this order so that the reason given is the one
  * that lasts: a node of the wrong zone is refused for its zone even while it is down, since its return would not help.
  */
-import type { DriverState, NodeState, Resources } from '../model.ts'
+import type { Affinity, DriverState, NodeState, Resources } from '../model.ts'
 import { cpusText, memoryText, microCpus, subtractResources } from './resources.ts'
 
 /** A node as a scheduler sees it. */
@@ -44,6 +44,8 @@ export interface Ask {
   readonly prefer?: string
   /** A nodeId that is picked only if no other node is fit. */
   readonly avoid?: string
+  /** What it would rather have; absent: nothing. Costs are compared with it after the scheduler has said them. */
+  readonly affinities?: readonly Affinity[]
 }
 
 export interface Filter {

@@ -3,12 +3,13 @@
  * nodes all that are fit are scored; of many a sample, together with those that were best the last time: a memory of one
  * good place is worth as much as a larger sample (Mitzenmacher, Prabhakar, Shah, "Load Balancing with Memory", FOCS 2002).
  */
+import { wishOf } from '../../actors/affinity.ts'
 import type { PlacementDecision } from '../../actors/model.ts'
 import { type Decided, decideAmong, explainRefusal, schedulerLimits } from '../../actors/schedulers/decision.ts'
 import type { Ask, Scheduler } from '../../actors/schedulers/scheduler.ts'
 import { allSchedulers } from '../../actors/schedulers/schedulers.ts'
 import type { Capacity, Slot } from './capacity.ts'
-import { type Prospect, Prospects, prospectLimits, sampleOf } from './prospects.ts'
+import { kindOf, type Prospect, Prospects, prospectLimits, type Sample, sampleOf } from './prospects.ts'
 
 export interface Picked {
   readonly nodeId: string
@@ -89,14 +90,33 @@ export class Choice<State> {
   ): Considered<Any> | undefined {
     const { ring } = this.#capacity
     const from = this.#isSampled ? this.#beginOf(scheduler, state) : 0
-    const sample = prospect.sample(ring, from, sampleOf(ring.length))
-    const { fit, refused, considered, end } = sample
+    const { fit, refused, considered, end } = this.#sample(prospect, ask, from)
     const preferred = ask.prefer === undefined ? undefined : this.#capacity.slot(ask.prefer)
     if (preferred !== undefined && !fit.includes(preferred) && prospect.isFit(preferred)) fit.push(preferred)
     if (fit.length === 0) return undefined
     const find = (nodeId: string) => this.#capacity.slot(nodeId)?.node
     const looked = { fit: fit.map(({ node }) => node), refused, considered, of: ring.length, find }
     return { ...decideAmong(scheduler, ask, looked, prospect.filters, state, atMs), end }
+  }
+
+  /**
+   * Of many nodes those that match an affinity may be few, and none of them in a sample: each affinity draws one of its own,
+   * as if it were a constraint, and so do all of them together.
+   */
+  #sample(prospect: Prospect, ask: Ask, from: number): Sample {
+    const { ring } = this.#capacity
+    const wanted = sampleOf(ring.length)
+    const sample = prospect.sample(ring, from, wanted)
+    const wishes = this.#isSampled ? (ask.affinities ?? []).map(wishOf) : []
+    let { considered } = sample
+    for (const wish of wishes.length > 1 ? [wishes, ...wishes.map((one) => [one])] : [wishes]) {
+      if (wish.length === 0) break
+      const narrower = { ...ask, constraints: [...ask.constraints, ...wish] }
+      const drawn = this.#prospects.of(kindOf(narrower), narrower).sample(ring, from, wanted)
+      for (const slot of drawn.fit) if (!sample.fit.includes(slot)) sample.fit.push(slot)
+      considered = Math.max(considered, drawn.considered)
+    }
+    return { ...sample, considered }
   }
 
   #beginOf<Any>(scheduler: Scheduler<Any>, state: Any): number {

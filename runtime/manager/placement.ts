@@ -57,7 +57,8 @@ const groupPrecedes = (a: Group, b: Group): boolean =>
   entryPrecedes(a.waiting.peek() as Entry, b.waiting.peek() as Entry)
 
 /** Equal for asks that get the same answer from every node, and of the same scheduler the same pick. */
-const keyOf = (ask: Ask, kind: string): string => JSON.stringify([kind, ask.prefer ?? null, ask.avoid ?? null])
+const keyOf = ({ prefer, avoid, affinities }: Ask, kind: string): string =>
+  JSON.stringify([kind, prefer ?? null, avoid ?? null, affinities?.map((each) => [each.expression, each.weight]) ?? null])
 
 export class Placement<State = unknown> {
   readonly #capacity = new Capacity()
