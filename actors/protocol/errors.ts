@@ -57,6 +57,12 @@ export const closeCodes = {
   normal: 1000,
   /** 1001: the manager is stopping; come back. */
   goingAway: 1001,
+  /** 1002, as RFC 6455 has it in section 7.4.1: framing that WebSockets do not have. */
+  framing: 1002,
+  /** 1007: a text frame that is no UTF-8. */
+  notText: 1007,
+  /** 1008: a message in more parts than are put together. */
+  tooManyParts: 1008,
   /** 1009: a frame over `frameBytesMax`. */
   tooBig: 1009,
   /** 1013, as registered with IANA: the manager has as many connections as it takes. */
