@@ -18,7 +18,7 @@ import { createPages } from './http/pages.ts'
 import { loadInspector } from './inspector-files.ts'
 import type { Logger } from './logger.ts'
 import { ManagerHost, type ManagerHostOptions } from './manager/manager.ts'
-import type { OpenedWorker, StorageKind } from './options.ts'
+import type { OpenedWorker, OutputRetention, StorageKind } from './options.ts'
 import type { Random } from './random.ts'
 import { createMemoryStorage } from './storage/memory.ts'
 import type { Storage } from './storage/storage.ts'
@@ -161,19 +161,22 @@ export interface DriverPlace {
   /** That of all that Troupe keeps, which no container may see: tokens and secrets are in it. */
   readonly dataDir: string
   readonly allowMounts: readonly string[]
+  readonly outputRetention?: Partial<OutputRetention> | undefined
   readonly clock: Clock
   readonly logger: Logger
 }
 
-async function openDocker({ dir, dataDir, allowMounts, clock, logger }: DriverPlace): Promise<Driver> {
+async function openDocker({ dir, dataDir, allowMounts, outputRetention, clock, logger }: DriverPlace): Promise<Driver> {
   const { createDockerDriver } = await import('./drivers/docker/driver.ts')
   const hiddenFolders = [dataDir]
-  return createDockerDriver({ clock, logger, outputDir: join(dir, 'docker'), allowMounts, hiddenFolders })
+  const outputDir = join(dir, 'docker')
+  return createDockerDriver({ clock, logger, outputDir, retention: outputRetention, allowMounts, hiddenFolders })
 }
 
-async function openProcess({ dir, clock, logger }: DriverPlace): Promise<Driver> {
+async function openProcess({ dir, outputRetention, clock, logger }: DriverPlace): Promise<Driver> {
   const { createProcessDriver } = await import('./drivers/process/driver.ts')
-  return createProcessDriver({ dir: join(dir, 'process'), clock, logger, defaultWorkdir: process.cwd() })
+  const folder = join(dir, 'process')
+  return createProcessDriver({ dir: folder, retention: outputRetention, clock, logger, defaultWorkdir: process.cwd() })
 }
 
 /** A driver that comes with Troupe. Rejects with TroupeError `Invalid` for a name that none of them has. */

@@ -38,6 +38,8 @@ export type {
   OpenedManager,
   OpenedUp,
   OpenedWorker,
+  OutputRetention,
+  Retention,
   StorageKind,
   UpOptions,
   WorkerOptions,

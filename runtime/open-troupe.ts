@@ -30,7 +30,7 @@ import {
 import { type Logger, silentLogger } from './logger.ts'
 import { chosenScheduler } from './manager/own-scheduler.ts'
 import { checkListen, checkOrigins } from './open.ts'
-import type { StorageKind } from './options.ts'
+import type { OutputRetention, Retention, StorageKind } from './options.ts'
 import type { Random } from './random.ts'
 import type { Storage } from './storage/storage.ts'
 import { systemClock, systemRandom } from './system.ts'
@@ -75,6 +75,10 @@ export interface TroupeOptions<SchedulerState = unknown> extends Offer {
   readonly allowOrigins?: readonly string[]
   /** The folder was restored from a backup or a copy: take over from whoever has gone on from it. Default false. */
   readonly newTerm?: boolean
+  /** What is kept of tasks that have ended and of the log. Default: 7 days, 100,000 tasks, 1 GiB of the log. */
+  readonly retention?: Partial<Retention> | undefined
+  /** What is kept of the output of removed attempts. Default: 7 days, 10,000 attempts and 1 GiB for each driver. */
+  readonly outputRetention?: Partial<OutputRetention> | undefined
   /** Default: the machine's. */
   readonly clock?: Clock
   /** Default: the machine's. */
@@ -225,7 +229,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
       ...(listen === undefined ? [] : [{ transport, listen }]),
     ],
     allowOrigins: checkOrigins({ allowOrigins: options.allowOrigins ?? [] }),
-    ...{ scheduler, token, viewToken, clock, random, logger, newTerm },
+    ...{ scheduler, token, viewToken, clock, random, logger, newTerm, retention: options.retention },
     ...(storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
 }
@@ -255,13 +259,13 @@ async function openWorker(options: Plain, chosen: Chosen): Promise<StartedWorker
 }
 
 async function openDrivers(options: Plain, chosen: Chosen, drivers: Map<string, Driver>): Promise<void> {
-  const { dataDir, allowMounts = [] } = options
+  const { dataDir, allowMounts = [], outputRetention } = options
   const { clock, logger } = chosen
   const placeFor = (name: string): DriverPlace => {
     if (dataDir === undefined) {
       throw new TroupeError('Invalid', `The driver ${name} keeps output on disk: say where with dataDir.`)
     }
-    return { dir: resolve(dataDir, 'worker'), dataDir: resolve(dataDir), allowMounts, clock, logger }
+    return { dir: resolve(dataDir, 'worker'), dataDir: resolve(dataDir), allowMounts, outputRetention, clock, logger }
   }
   for (const one of options.drivers ?? ['process']) {
     const driver = typeof one === 'string' ? await openDriver(one, placeFor(one)) : one

@@ -79,6 +79,7 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
     logger,
     scheduler,
     newTerm: options.newTerm ?? false,
+    retention: options.retention,
     ...(options.storage === 'rocksdb' ? { writeCopy: copyWriter((dir) => openStorage('rocksdb', dir, logger)) } : {}),
   })
   await closeIfAborted(options.signal, () => host.stop())
@@ -98,8 +99,15 @@ export function openManager(options: ManagerOptions): Promise<OpenedManager> {
 const dirOf = ({ dataDir }: WorkerOptions): string => resolve(dataDir, 'worker')
 
 const placeOf = (options: WorkerOptions): DriverPlace => {
-  const { allowMounts, logger } = options
-  return { dir: dirOf(options), dataDir: resolve(options.dataDir), allowMounts, clock: systemClock, logger }
+  const { allowMounts, outputRetention, logger } = options
+  return {
+    dir: dirOf(options),
+    dataDir: resolve(options.dataDir),
+    allowMounts,
+    outputRetention,
+    clock: systemClock,
+    logger,
+  }
 }
 
 /** Named ones must be there; by default docker is offered if it is found. */

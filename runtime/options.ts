@@ -8,6 +8,28 @@ import type { Logger } from './logger.ts'
 /** Where a manager keeps its data: `memory` forgets it all when the process ends. */
 export type StorageKind = 'memory' | 'rocksdb'
 
+/** What a manager keeps of what has ended. `Number.POSITIVE_INFINITY` is for ever, 0 is not at all. */
+export interface Retention {
+  /** How long a task is kept after its end, in milliseconds. Default 7 days. */
+  readonly finishedMs: number
+  /** How many tasks that have ended are kept; the oldest go first. Default 100,000. */
+  readonly finishedMax: number
+  /** How long transitions are kept, in milliseconds, those of live tasks as well. Default 7 days. */
+  readonly logMs: number
+  /** Bytes of transitions that are kept, about; the oldest go first. Default 1 GiB. */
+  readonly logBytes: number
+}
+
+/** What a worker keeps of the output of removed attempts. `Number.POSITIVE_INFINITY` is for ever, 0 is not at all. */
+export interface OutputRetention {
+  /** How long it is kept after the attempt was removed, in milliseconds. Default 7 days. */
+  readonly ageMs: number
+  /** Of how many attempts it is kept, for each driver; the oldest go first. Default 10,000. */
+  readonly attemptsMax: number
+  /** Bytes of all of it together, for each driver; the oldest goes first. Default 1 GiB. */
+  readonly bytesMax: number
+}
+
 /** How a manager is opened. */
 export interface ManagerOptions {
   /** `host:port` to listen on; port 0 = any that is free. */
@@ -28,6 +50,8 @@ export interface ManagerOptions {
   readonly tls?: CertificateFiles
   /** Listen beyond loopback without TLS. Default false: such an address is refused. */
   readonly insecure?: boolean
+  /** What is kept of tasks that have ended and of the log. Default: 7 days, 100,000 tasks, 1 GiB of the log. */
+  readonly retention?: Partial<Retention> | undefined
   /**
    * Gives opening up: once what is under way has been let go of, it rejects with the signal's reason, and nothing is left
    * open. Once it is open the signal means nothing any more; `close` ends it.
@@ -59,6 +83,8 @@ export interface WorkerOptions {
   readonly portRange?: PortRange
   /** Folders, absolute, that tasks may mount, and all that is below them. */
   readonly allowMounts: readonly string[]
+  /** What is kept of the output of removed attempts. Default: 7 days, 10,000 attempts and 1 GiB for each driver. */
+  readonly outputRetention?: Partial<OutputRetention> | undefined
   /** What the manager lets in by. */
   readonly token: string
   /** Authorities to trust with `wss://`, in PEM, beside those that come with Node. */

@@ -3,8 +3,11 @@ import { modelLimits } from '../../actors/model.ts'
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Milliseconds, 0 to about 24.8 days. Throws RangeError with a sentence; a bare number but 0 has no unit and is refused. */
-export function parseDuration(text: string): number {
+/**
+ * Milliseconds, 0 to about 24.8 days, or to `maxMs`. Throws RangeError with a sentence; a bare number but 0 has no unit and
+ * is refused.
+ */
+export function parseDuration(text: string, maxMs: number = modelLimits.durationMsMax): number {
   const trimmed = text.trim()
   if (trimmed === '0') return 0
   if (/^\d+(\.\d+)?$/.test(trimmed)) {
@@ -18,7 +21,9 @@ export function parseDuration(text: string): number {
     totalMs += Number(amount) * (unitMs[unit as string] as number)
   }
   const rounded = Math.round(totalMs)
-  if (rounded > modelLimits.durationMsMax) throw new RangeError(`"${text}" is too long; at most 24 days are possible`)
+  if (rounded > maxMs) {
+    throw new RangeError(`"${text}" is too long; at most ${Math.floor(maxMs / 86_400_000)} days are possible`)
+  }
   return rounded
 }
 

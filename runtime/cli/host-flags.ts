@@ -8,6 +8,7 @@ import type { StorageKind } from '../options.ts'
 import { defaultAddress, defaultDataDir } from './address.ts'
 import { collect, parseCpus, parsePairs, parsing } from './command.ts'
 import { UsageError } from './failure.ts'
+import { outputRetentionOf, parseKeptNumber, parseKeptSize, parseKeptTime } from './kept.ts'
 import { parsePortRange } from './port.ts'
 import { parseSize } from './size.ts'
 
@@ -25,6 +26,10 @@ export interface ManagerFlags extends StoreFlags {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly newTerm?: boolean
+  readonly keepFinished?: number
+  readonly keepFinishedMax?: number
+  readonly keepLog?: number
+  readonly keepLogSize?: number
   readonly allowOrigin?: readonly string[]
 }
 
@@ -36,6 +41,9 @@ export interface OfferFlags {
   readonly memory?: number
   readonly portRange?: PortRange
   readonly allowMount?: readonly string[]
+  readonly keepOutput?: number
+  readonly keepOutputMax?: number
+  readonly keepOutputSize?: number
 }
 
 export const withStoreFlags = (command: Command): Command =>
@@ -65,6 +73,14 @@ export const withManagerFlags = (command: Command): Command =>
     .option('--tls-cert <file>', 'listen with TLS: the certificate, PEM; a renewed one is taken within a minute')
     .option('--tls-key <file>', 'its private key, PEM')
     .option('--insecure', 'allow --listen beyond this machine without TLS')
+    .option('--keep-finished <time>', 'how long tasks are kept after their end (default: 7d)', parsing(parseKeptTime))
+    .option(
+      '--keep-finished-max <number>',
+      'how many tasks that have ended are kept (default: 100000)',
+      parsing(parseKeptNumber),
+    )
+    .option('--keep-log <time>', 'how long the history of tasks is kept (default: 7d)', parsing(parseKeptTime))
+    .option('--keep-log-size <size>', 'what all history may take, about (default: 1g)', parsing(parseKeptSize))
     .addOption(
       new Option('--scheduler <name>', 'how a node is picked').choices(schedulerNames).default(schedulerNames[0]),
     )
@@ -86,6 +102,21 @@ export const withOfferFlags = (command: Command): Command =>
       parsing(parsePortRange),
     )
     .option('--allow-mount <path>', 'a folder that tasks may mount, with all below it; may be repeated', collect)
+    .option(
+      '--keep-output <time>',
+      'how long output is kept once its attempt was removed (default: 7d)',
+      parsing(parseKeptTime),
+    )
+    .option(
+      '--keep-output-max <number>',
+      'of how many such attempts it is kept, for each driver (default: 10000)',
+      parsing(parseKeptNumber),
+    )
+    .option(
+      '--keep-output-size <size>',
+      'what it may take together, for each driver (default: 1g)',
+      parsing(parseKeptSize),
+    )
 
 function parseDriver(text: string): string {
   if (text !== 'docker' && text !== 'process')
@@ -114,6 +145,7 @@ export function offerOf(flags: OfferFlags) {
     ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
     ...(flags.portRange === undefined ? {} : { portRange: flags.portRange }),
     allowMounts: flags.allowMount ?? [],
+    ...outputRetentionOf(flags),
   }
 }
 

@@ -5,6 +5,7 @@ import { dataDirOf, parseListen } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { UsageError } from './failure.ts'
 import { type ManagerFlags, withManagerFlags, withStoreFlags } from './host-flags.ts'
+import { retentionOf } from './kept.ts'
 import { loggerFor, serve } from './serve.ts'
 
 export function buildManager(cli: Cli): Command {
@@ -37,6 +38,7 @@ export function managerOptionsOf({ io }: Cli, flags: ManagerFlags) {
     ...(token === undefined ? {} : { token }),
     insecure,
     ...(flags.newTerm === true ? { newTerm: true } : {}),
+    ...retentionOf(flags),
     ...(flags.allowOrigin === undefined ? {} : { allowOrigins: flags.allowOrigin }),
   }
 }

@@ -5,16 +5,7 @@
  */
 import { opendir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-
-/** What a worker keeps of the output of removed attempts. `Number.POSITIVE_INFINITY` is for ever, 0 is not at all. */
-export interface OutputRetention {
-  /** How long it is kept after the attempt was removed, in milliseconds. Default 7 days. */
-  readonly ageMs: number
-  /** Of how many attempts it is kept, for each driver; the oldest go first. Default 10,000. */
-  readonly attemptsMax: number
-  /** Bytes of all of it together, for each driver; the oldest goes first. Default 1 GiB. */
-  readonly bytesMax: number
-}
+import type { OutputRetention } from '../options.ts'
 
 /** What is kept where nothing else is said. */
 export const outputRetentionDefaults: OutputRetention = {

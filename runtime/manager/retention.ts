@@ -13,6 +13,7 @@ import type { ActorHost } from '../host/actor.ts'
 import type { Journal } from '../host/journal.ts'
 import { keys, prefixes } from '../host/keys.ts'
 import type { Logger } from '../logger.ts'
+import type { Retention } from '../options.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Book } from './book.ts'
 import { EndedTasks } from './ended-tasks.ts'
@@ -20,18 +21,6 @@ import { History } from './history.ts'
 import { inWords, KnownIds } from './known-ids.ts'
 import { OldLog } from './old-log.ts'
 import { Trims } from './trims.ts'
-
-/** What a manager keeps of what has ended. `Number.POSITIVE_INFINITY` is for ever, 0 is not at all. */
-export interface Retention {
-  /** How long a task is kept after its end, in milliseconds. Default 7 days. */
-  readonly finishedMs: number
-  /** How many tasks that have ended are kept; the oldest go first. Default 100,000. */
-  readonly finishedMax: number
-  /** How long transitions are kept, in milliseconds, those of live tasks as well. Default 7 days. */
-  readonly logMs: number
-  /** Bytes of transitions that are kept, about; the oldest go first. Default 1 GiB. */
-  readonly logBytes: number
-}
 
 /** What is kept where nothing else is said. */
 export const retentionDefaults: Retention = {

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { KeptContainers } from '../../runtime/drivers/docker/kept.ts'
-import { type Kept, KeptOutput, type OutputRetention } from '../../runtime/drivers/kept-output.ts'
+import { type Kept, KeptOutput } from '../../runtime/drivers/kept-output.ts'
 import { silentLogger } from '../../runtime/logger.ts'
+import type { OutputRetention } from '../../runtime/options.ts'
 import { ManualClock } from './manager-clock.ts'
 
 const forever: OutputRetention = {

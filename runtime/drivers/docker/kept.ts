@@ -3,7 +3,8 @@ import { rm } from 'node:fs/promises'
 import { type AttemptKey, attemptName } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
-import { KeptOutput, keptFilesIn, keptOutputLimits, type OutputRetention } from '../kept-output.ts'
+import type { OutputRetention } from '../../options.ts'
+import { KeptOutput, keptFilesIn, keptOutputLimits } from '../kept-output.ts'
 
 export interface KeptContainersOptions {
   readonly outputDir: string

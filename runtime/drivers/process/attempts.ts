@@ -1,8 +1,9 @@
 /** All attempts of one folder, as the one spawner of that folder keeps them. */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { OutputRetention } from '../../options.ts'
 import type { DriverScope } from '../driver.ts'
-import { type KeptOutput, keptOutputLimits, type OutputRetention } from '../kept-output.ts'
+import { type KeptOutput, keptOutputLimits } from '../kept-output.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { AttemptFolder } from './folder.ts'
 import { forkTask } from './fork.ts'

@@ -1,7 +1,8 @@
 /** What is kept of the output of removed attempts, in the folder `output/<cluster>/`: which of it goes, and how. */
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KeptOutput, keptFilesIn, type OutputRetention } from '../kept-output.ts'
+import type { OutputRetention } from '../../options.ts'
+import { KeptOutput, keptFilesIn } from '../kept-output.ts'
 import { type AttemptFolder, streams } from './folder.ts'
 
 /** One attempt's name among what is kept. */

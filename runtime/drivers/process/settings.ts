@@ -1,5 +1,5 @@
 /** What a driver tells the spawner that it starts, and the names they meet under. */
-import type { OutputRetention } from '../kept-output.ts'
+import type { OutputRetention } from '../../options.ts'
 import type { OutputLimits } from './output.ts'
 
 export interface SpawnerSettings extends OutputLimits {
