@@ -59,6 +59,16 @@ export const PortRange = Type.Object({
 })
 export type PortRange = Static<typeof PortRange>
 
+/** The ports of a node as they are now. */
+export interface NodePorts {
+  /** Where its free ones are taken from; absent: its worker knows nothing of ports. */
+  readonly range: PortRange | undefined
+  /** The task that an attempt holds it for; undefined: nobody does. */
+  holder(port: number, protocol: Protocol): string | undefined
+  /** How many of the range nobody holds. */
+  free(protocol: Protocol): number
+}
+
 /** As people write a range: `20000-32767`. */
 export const rangeText = ({ from, to }: PortRange): string => `${from}-${to}`
 

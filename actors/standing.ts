@@ -57,8 +57,8 @@ export function standingOf(snapshot: AnyMachineSnapshot): Standing {
 }
 
 /** What it asks of a node while it waits for one. */
-export function askOf({ driver, reserved, constraints, affinities, aim }: TaskContext): Ask {
-  const wanted = affinities === undefined ? {} : { affinities }
+export function askOf({ driver, reserved, constraints, affinities, ports, aim }: TaskContext): Ask {
+  const wanted = { ...(affinities === undefined ? {} : { affinities }), ...(ports === undefined ? {} : { ports }) }
   return { driver, reserved, constraints, ...wanted, ...(aim === undefined ? {} : { [aim.is]: aim.nodeId }) }
 }
 

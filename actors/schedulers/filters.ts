@@ -5,7 +5,9 @@
  * A node is refused by the first filter that does not admit it. They stand in this order so that the reason given is the one
  * that lasts: a node of the wrong zone is refused for its zone even while it is down, since its return would not help.
  */
-import type { Affinity, DriverState, NodeState, Resources } from '../model.ts'
+import type { Affinity, DriverState, NodeState, Port, Resources } from '../model.ts'
+import type { NodePorts } from '../ports.ts'
+import { portFilters } from './port-filters.ts'
 import { cpusText, memoryText, microCpus, subtractResources } from './resources.ts'
 
 /** A node as a scheduler sees it. */
@@ -30,6 +32,8 @@ export interface CandidateNode {
   readonly labels: Readonly<Record<string, string>>
   /** What it runs, and whether each can be asked now. */
   readonly drivers: Readonly<Record<string, DriverState>>
+  /** Its ports and who holds them, as they are when they are looked at; absent: it gives none. */
+  readonly ports?: NodePorts
 }
 
 /** What a task asks of a node. */
@@ -40,12 +44,14 @@ export interface Ask {
   readonly reserved: Resources
   /** Each `label=value` or `label!=value`; all must hold. */
   readonly constraints: readonly string[]
+  /** What it would rather have; absent: nothing. Costs are compared with it after the scheduler has said them. */
+  readonly affinities?: readonly Affinity[]
+  /** The ports that it wants of its node: each a certain one, or without `host` one that is free. Absent: none. */
+  readonly ports?: readonly Pick<Port, 'host' | 'protocol'>[]
   /** A nodeId that is picked if it is fit, whatever it costs, such as that of the last attempt. */
   readonly prefer?: string
   /** A nodeId that is picked only if no other node is fit. */
   readonly avoid?: string
-  /** What it would rather have; absent: nothing. Costs are compared with it after the scheduler has said them. */
-  readonly affinities?: readonly Affinity[]
 }
 
 export interface Filter {
@@ -159,14 +165,19 @@ export const freeMemory = (asked: Resources): Filter => ({
 })
 
 /** Every filter of an ask, in the order in which they refuse. */
-export const filtersOf = (ask: Ask): Filter[] => [
-  ...ask.constraints.map(matches),
-  offersCpus(ask.reserved.cpus),
-  offersMemory(ask.reserved.memoryBytes),
-  hasDriver(ask.driver),
-  ready,
-  notDraining,
-  driverComplete(ask.driver),
-  freeCpus(ask.reserved),
-  freeMemory(ask.reserved),
-]
+export function filtersOf(ask: Ask): Filter[] {
+  const ports = portFilters(ask.ports)
+  return [
+    ...ask.constraints.map(matches),
+    offersCpus(ask.reserved.cpus),
+    offersMemory(ask.reserved.memoryBytes),
+    hasDriver(ask.driver),
+    ...ports.lasting,
+    ready,
+    notDraining,
+    driverComplete(ask.driver),
+    freeCpus(ask.reserved),
+    freeMemory(ask.reserved),
+    ...ports.passing,
+  ]
+}

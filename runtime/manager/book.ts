@@ -152,6 +152,8 @@ export class Book {
       this.#openFor(before.nodeId).delete(before.taskId)
       // A task that was only given up may still be using what it reserved, until its worker says otherwise.
       if (!isGivenUp(stepped.event)) placement.release(before.nodeId, before.taskId, before.attempt)
+      const taken = takenPorts(before, stepped.event)
+      if (taken.length > 0) placement.suspectPorts(before.nodeId, taken, turn.atMs)
       desired.remove(turn, before.nodeId, before)
       onReserved(turn, before.nodeId)
     }
@@ -167,7 +169,7 @@ export class Book {
 
   #reserve(open: OpenAttempt): void {
     this.#openFor(open.nodeId).set(open.taskId, open.attempt)
-    this.#options.placement.reserve(open.nodeId, open.taskId, open.attempt, open.reserved)
+    this.#options.placement.reserve(open.nodeId, open.taskId, open.attempt, open.reserved, open.ports)
   }
 
   #openFor(nodeId: string): Map<string, number> {
@@ -180,7 +182,8 @@ export class Book {
     const known = this.specs.get(open.taskId)
     if (known === undefined) throw new Error(`${open.taskId} is live and its spec is not loaded`)
     const { taskId, attempt, action, graceMs, stopAfterMs } = open
-    const spec = withSecrets(known)
+    // The driver gets the ports that were given, not those that were asked for.
+    const spec = withSecrets(open.ports.length === 0 ? known : { ...known, ports: [...open.ports] })
     return { taskId, attempt, action, graceMs, spec, ...(stopAfterMs === undefined ? {} : { stopAfterMs }) }
   }
 }
@@ -195,3 +198,14 @@ function placeOf(before: Stepped['before']): Place | undefined {
 /** A loss that its worker reported has a message; one that was only waited for has none. */
 const isGivenUp = (event: { readonly type: string; readonly message?: string }): boolean =>
   event.type === 'Lost' && event.message === undefined
+
+/** The ports that something else was found to hold: those that the reason names, or else any of them. */
+function takenPorts(
+  open: OpenAttempt,
+  event: { readonly type: string; readonly code?: string; readonly message?: string },
+) {
+  if (event.type !== 'StartFailed' || event.code !== 'port-taken') return []
+  const words = new Set(event.message?.match(/\d+/g))
+  const named = open.ports.filter(({ host }) => words.has(String(host)))
+  return named.length > 0 ? named : open.ports
+}

@@ -3,12 +3,23 @@
  * tasks, and nothing of it is stored. Reservations are kept for nodes that are not (or no longer) known as well, so that
  * the order of loading does not matter and a node that returns finds its attempts accounted for.
  */
-import { type AttemptKey, attemptName, parseAttemptName, type Resources } from '../../actors/model.ts'
+import {
+  type AttemptKey,
+  attemptName,
+  type HeldPort,
+  type PortRange,
+  parseAttemptName,
+  type Resources,
+} from '../../actors/model.ts'
 import { addResources, subtractResources } from '../../actors/schedulers/resources.ts'
 import type { CandidateNode } from '../../actors/schedulers/scheduler.ts'
+import { PortLedger } from './port-ledger.ts'
 
 /** A node without what is counted here. */
-export type CapacityNode = Omit<CandidateNode, 'reserved' | 'attempts' | 'load'>
+export interface CapacityNode extends Omit<CandidateNode, 'reserved' | 'attempts' | 'load' | 'ports'> {
+  /** Where its free ports are taken from; absent: its worker knows nothing of ports. */
+  readonly portRange?: PortRange | undefined
+}
 
 /** The place of a node, for as long as the node is known; what stands there is replaced, never edited. */
 export interface Slot {
@@ -34,6 +45,8 @@ export class Capacity {
   readonly #ledgers = new Map<string, Ledger>()
   readonly #loads = new Map<string, Load>()
   readonly #slots = new Map<string, Slot>()
+  /** Of nodes that are known, and of those on which ports are held. */
+  readonly #ports = new Map<string, PortLedger>()
   /** In the order of their ids. */
   readonly #ring: Slot[] = []
   /** Numbers of slots that are gone. */
@@ -58,6 +71,7 @@ export class Capacity {
 
   setNode(node: CapacityNode): void {
     const { nodeId } = node
+    this.#portsOf(nodeId).setRange(node.portRange)
     const slot = this.#slots.get(nodeId)
     if (slot !== undefined) {
       slot.node = this.#candidate(node)
@@ -75,6 +89,7 @@ export class Capacity {
     this.#ring.splice(this.placeAfter(nodeId) - 1, 1)
     this.#slots.delete(nodeId)
     this.#loads.delete(nodeId)
+    if (this.#ports.get(nodeId)?.held === 0) this.#ports.delete(nodeId)
     this.#free.push(slot.number)
     return slot
   }
@@ -116,15 +131,38 @@ export class Capacity {
     return [...(this.#ledgers.get(nodeId)?.attempts.keys() ?? [])].map((name) => parseAttemptName(name) as AttemptKey)
   }
 
-  /** Idempotent by the attempt's identity: of two amounts for the same attempt the newer one counts. */
-  reserve(nodeId: string, taskId: string, attempt: number, resources: Resources): void {
+  /** Its ports; undefined for a node that is not known and has nothing held on it. */
+  ports(nodeId: string): PortLedger | undefined {
+    return this.#ports.get(nodeId)
+  }
+
+  #portsOf(nodeId: string): PortLedger {
+    const ports = this.#ports.get(nodeId) ?? new PortLedger()
+    this.#ports.set(nodeId, ports)
+    return ports
+  }
+
+  /**
+   * Idempotent by the attempt's identity: of two amounts for the same attempt the newer one counts. Whether nobody else holds
+   * one of its ports.
+   */
+  reserve(
+    nodeId: string,
+    taskId: string,
+    attempt: number,
+    resources: Resources,
+    ports: readonly HeldPort[] = [],
+  ): boolean {
     const ledger = this.#ledgers.get(nodeId) ?? { attempts: new Map<string, Resources>(), sum: none }
     const name = attemptName({ taskId, attempt })
     const before = ledger.attempts.get(name)
     ledger.attempts.set(name, resources)
     ledger.sum = addResources(before === undefined ? ledger.sum : subtractResources(ledger.sum, before), resources)
     this.#ledgers.set(nodeId, ledger)
+    const portsOf = ports.length > 0 ? this.#portsOf(nodeId) : this.#ports.get(nodeId)
+    const isAlone = portsOf?.hold(name, ports) ?? true
     this.#refresh(nodeId)
+    return isAlone
   }
 
   /** Whether there was anything to release. */
@@ -136,6 +174,9 @@ export class Capacity {
     ledger.attempts.delete(name)
     ledger.sum = subtractResources(ledger.sum, resources)
     if (ledger.attempts.size === 0) this.#ledgers.delete(nodeId)
+    const ports = this.#ports.get(nodeId)
+    ports?.drop(name)
+    if (ports?.held === 0 && !this.#slots.has(nodeId)) this.#ports.delete(nodeId)
     this.#refresh(nodeId)
     return true
   }
@@ -160,6 +201,7 @@ export class Capacity {
       drivers,
       reserved,
       attempts: ledger?.attempts.size ?? 0,
+      ports: this.#portsOf(nodeId),
     }
     if (load === undefined) return node
     return { ...node, load: addResources(load.used, subtractResources(reserved, load.reserved)) }

@@ -9,6 +9,7 @@
 
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
+import type { TaskContext } from '../../actors/task-context.ts'
 import type { ListenOptions, Transport } from '../../transport/transport.ts'
 import type { Clock } from '../clock.ts'
 import { ActorHost, type HostedActor, type Stepped } from '../host/actor.ts'
@@ -282,9 +283,12 @@ export class ManagerHost {
     if (placed !== undefined) {
       const { taskId, nodeId, decision } = placed
       const nodeName = placement.node(nodeId)?.name ?? nodeIdOf(nodes.get(nodeId)?.address ?? nodeId)
-      const { term } = (this.#parts as Parts).office
-      const event = { type: 'Placed', nodeId, nodeName, decision, ...(term === 0 ? {} : { after: term }) }
-      turn.tell(keys.task(taskId), event)
+      const { host, office } = this.#parts as Parts
+      const address = keys.task(taskId)
+      const asked = (host.actors.get(address)?.snapshot.context as TaskContext | undefined)?.ports ?? []
+      const ports = placement.givePorts(nodeId, asked, turn.atMs)
+      const more = { ...(ports.length === 0 ? {} : { ports }), ...(office.term === 0 ? {} : { after: office.term }) }
+      turn.tell(address, { type: 'Placed', nodeId, nodeName, decision, ...more } as { type: string })
       return
     }
     for (const { taskId, decision } of placement.newlyRefused(turn.atMs, refusalsPerTurnMax)) {

@@ -140,8 +140,8 @@ export class Nodes {
     const standing = nodeStanding(actor.snapshot.value)
     const sharers = this.#machines.set(registration, standing.state)
     if (turn !== undefined) for (const one of sharers) this.#options.onChanged(turn, one)
-    const { nodeId, name, resources, labels, drivers } = registration
-    this.#options.placement.setNode({ nodeId, name, ...standing, offered: resources, labels, drivers })
+    const { nodeId, name, resources: offered, labels, drivers, ports: portRange } = registration
+    this.#options.placement.setNode({ nodeId, name, ...standing, offered, labels, drivers, portRange })
     return standing
   }
 
@@ -189,7 +189,7 @@ export class Nodes {
   }
 
   #view(actor: HostedActor): NodeView {
-    const { nodeId, name, resources, labels, drivers } = registrationOf(actor)
+    const { nodeId, name, resources, labels, drivers, ports } = registrationOf(actor)
     const { placement, usages } = this.#options
     const sharers = this.#machines.sharersOf(nodeId)
     const standing = nodeStanding(actor.snapshot.value)
@@ -202,6 +202,8 @@ export class Nodes {
       offered: { ...resources },
       reserved: { ...(placement.node(nodeId)?.reserved ?? { cpus: 0, memoryBytes: 0 }) },
       tasks: placement.attempts(nodeId),
+      ...(ports === undefined ? {} : { portRange: { ...ports } }),
+      portsHeld: placement.portsHeld(nodeId),
       labels: { ...labels },
       drivers: { ...drivers },
       ...(usage === undefined ? {} : { used: { ...usage.used }, usedAtMs: usage.atMs }),

@@ -12,7 +12,7 @@
  *   for (let placed = placement.next(atMs); placed; placed = placement.next(atMs)) placement.reserve(placed.nodeId, …)
  *   for (const refused of placement.newlyRefused(atMs)) …
  */
-import type { AttemptKey, PlacementDecision, Resources } from '../../actors/model.ts'
+import type { AttemptKey, HeldPort, HostPort, PlacementDecision, Port, Resources } from '../../actors/model.ts'
 import { isWithin } from '../../actors/schedulers/resources.ts'
 import { type Ask, type CandidateNode, fitnessOf, type Scheduler } from '../../actors/schedulers/scheduler.ts'
 import { Capacity, type CapacityNode } from './capacity.ts'
@@ -115,6 +115,24 @@ export class Placement<State = unknown> {
     return this.#capacity.attemptsOn(nodeId)
   }
 
+  /** How many ports attempts hold on a node, given-up ones included. */
+  portsHeld(nodeId: string): number {
+    return this.#capacity.ports(nodeId)?.held ?? 0
+  }
+
+  /**
+   * The ports that the attempt which `next` has just given out gets on its node: those asked for by number, and of the
+   * others free ones, each time another. Throws if the node is not fit for them.
+   */
+  givePorts(nodeId: string, asked: readonly Port[], atMs: number): HostPort[] {
+    return asked.length === 0 ? [] : (this.#capacity.ports(nodeId)?.give(asked, atMs) ?? [])
+  }
+
+  /** These ports of a node turned out to be held by something else: for a while they are given out last. */
+  suspectPorts(nodeId: string, ports: readonly HeldPort[], atMs: number): void {
+    this.#capacity.ports(nodeId)?.suspect(ports, atMs)
+  }
+
   /**
    * Has a task wait. `seq` is its place: the lower one first. Once more for the same task: the newer call counts. `told`:
    * it knows of a refusal already, from before a restart.
@@ -166,14 +184,21 @@ export class Placement<State = unknown> {
   }
 
   /**
-   * Counts an attempt's resources on a node until `release`; of two amounts for one attempt the newer counts. For a task
-   * that `next` gave out it must name that node and fit, or it throws. Other reservations are facts (found at load, or
+   * Counts an attempt's resources and ports on a node until `release`; of two amounts for one attempt the newer counts. For
+   * a task that `next` gave out it must name that node and fit, or it throws. Other reservations are facts (found at load, or
    * reported by a worker) and count even beyond what the node offers: it then gets nothing new.
    */
-  reserve(nodeId: string, taskId: string, attempt: number, resources: Resources): void {
+  reserve(
+    nodeId: string,
+    taskId: string,
+    attempt: number,
+    resources: Resources,
+    ports: readonly HeldPort[] = [],
+  ): void {
     const pick = this.#pick?.taskId === taskId ? this.#pick : undefined
     if (pick && pick.nodeId !== nodeId) throw new Error(`${taskId} was placed on ${pick.nodeId}, not on ${nodeId}`)
-    this.#capacity.reserve(nodeId, taskId, attempt, resources)
+    const isAlone = this.#capacity.reserve(nodeId, taskId, attempt, resources, ports)
+    if (pick && !isAlone) throw new Error(`a port of ${taskId} is taken on ${nodeId}`)
     const slot = this.#capacity.slot(nodeId)
     if (pick && !(slot && isWithin(slot.node.reserved, slot.node.offered)))
       throw new Error(`${nodeId} is oversubscribed`)
@@ -187,7 +212,7 @@ export class Placement<State = unknown> {
     this.#choice.changed(slot)
   }
 
-  /** Gives an attempt's resources back. Nothing reserved: nothing happens. */
+  /** Gives an attempt's resources and ports back. Nothing reserved: nothing happens. */
   release(nodeId: string, taskId: string, attempt: number): void {
     if (this.#capacity.release(nodeId, taskId, attempt)) this.#changed(nodeId)
   }

@@ -8,6 +8,7 @@
  */
 import { schedulerLimits } from '../../actors/schedulers/decision.ts'
 import { type Ask, type CandidateNode, type Filter, filtersOf } from '../../actors/schedulers/filters.ts'
+import { portsKey } from '../../actors/schedulers/port-filters.ts'
 import { microCpus } from '../../actors/schedulers/resources.ts'
 import type { Slot } from './capacity.ts'
 
@@ -33,6 +34,7 @@ export const kindOf = (ask: Ask): string =>
     microCpus(ask.reserved.cpus),
     ask.reserved.memoryBytes,
     [...new Set(ask.constraints)].sort(),
+    portsKey(ask.ports) ?? null,
   ])
 
 /** What a walk along the ring has found. */

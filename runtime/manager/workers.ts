@@ -226,10 +226,10 @@ export class Workers {
     const { nodeId } = hello.node
     const open = book.openOn(nodeId)
     const holds = new Set<string>()
-    for (const { taskId, attempt, reserved, end } of hello.attempts) {
+    for (const { taskId, attempt, reserved, ports, end } of hello.attempts) {
       if (end !== undefined) continue
       holds.add(`${taskId}.${attempt}`)
-      if (open.get(taskId) !== attempt) placement.reserve(nodeId, taskId, attempt, reserved)
+      if (open.get(taskId) !== attempt) placement.reserve(nodeId, taskId, attempt, reserved, ports)
     }
     for (const key of placement.attemptsOn(nodeId)) {
       const isOpen = open.get(key.taskId) === key.attempt

@@ -1,7 +1,7 @@
 /** The placement against a model of it, over random sequences of all that can happen to it. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { PlacementDecision } from '../../actors/model.ts'
+import type { HostPort, PlacementDecision, Port } from '../../actors/model.ts'
 import { roundRobin } from '../../actors/schedulers/round-robin.ts'
 import type { Ask } from '../../actors/schedulers/scheduler.ts'
 import type { CapacityNode } from '../../runtime/manager/capacity.ts'
@@ -11,16 +11,20 @@ interface Waiting {
   readonly seq: number
   readonly milli: number
   readonly zone: string
+  readonly ports: readonly Port[]
   readonly aim: Aim
 }
+
+const portRange = { from: 8_000, to: 8_003 }
 
 /** Where it would rather go, or rather not. */
 type Aim = Pick<Ask, 'prefer' | 'avoid'>
 
-const askOf = ({ milli, zone, aim }: Waiting): Ask => ({
+const askOf = ({ milli, zone, ports, aim }: Waiting): Ask => ({
   driver: 'process',
   reserved: { cpus: milli / 1_000, memoryBytes: 1 },
   constraints: [`zone=${zone}`],
+  ports,
   ...aim,
 })
 
@@ -32,6 +36,7 @@ const nodeOf = (nodeId: string, milli: number, ready: boolean, zone: string): Ca
   offered: { cpus: milli / 1_000, memoryBytes: 1_000 },
   labels: { zone },
   drivers: { process: 'complete' },
+  portRange,
 })
 
 /** By seq, and where it is the same by taskId. */
@@ -43,12 +48,29 @@ class Model {
   readonly placement = new Placement(roundRobin)
   readonly nodes = new Map<string, CapacityNode>()
   /** In thousandths of a cpu, per node and attempt. */
-  readonly held = new Map<string, { nodeId: string; taskId: string; attempt: number; milli: number }>()
+  readonly held = new Map<
+    string,
+    { nodeId: string; taskId: string; attempt: number; milli: number; ports: readonly HostPort[] }
+  >()
   readonly waiting = new Map<string, Waiting>()
   readonly attempts = new Map<string, number>()
 
   used(nodeId: string): number {
     return [...this.held.values()].reduce((sum, each) => sum + (each.nodeId === nodeId ? each.milli : 0), 0)
+  }
+
+  /** Ports that are held on a node, all of tcp. */
+  ports(nodeId: string): number[] {
+    return [...this.held.values()].flatMap((each) => (each.nodeId === nodeId ? each.ports.map(({ host }) => host) : []))
+  }
+
+  /** Whether those asked for by number are free, and so many others of the range. */
+  hasPorts(nodeId: string, asked: readonly Port[]): boolean {
+    const held = this.ports(nodeId)
+    const fixed = asked.flatMap(({ host }) => host ?? [])
+    const isGone = (port: number) => held.includes(port) || fixed.includes(port)
+    const free = [8_000, 8_001, 8_002, 8_003].filter((port) => !isGone(port)).length
+    return fixed.every((port) => !held.includes(port)) && asked.length - fixed.length <= free
   }
 
   fitting(taskId: string): string[] {
@@ -58,6 +80,7 @@ class Model {
         asked !== undefined &&
         each.state === 'Ready' &&
         each.labels.zone === asked.zone &&
+        this.hasPorts(each.nodeId, asked.ports) &&
         this.used(each.nodeId) + asked.milli <= Math.round(each.offered.cpus * 1_000),
     )
     return fit.map((each) => each.nodeId)
@@ -111,12 +134,16 @@ class Model {
       const fitting = [...this.waiting].filter(([taskId]) => this.fits(taskId)).sort(inLine)
       expect(next.taskId).toBe(fitting[0]?.[0])
       this.checkAim(next.taskId, next.nodeId, next.decision)
-      const { milli } = this.waiting.get(next.taskId) as { milli: number }
+      const { milli, ports: asked } = this.waiting.get(next.taskId) as Waiting
+      const ports = this.placement.givePorts(next.nodeId, asked, 0)
+      const before = this.ports(next.nodeId)
+      for (const { host } of ports) expect(before, `port ${host} is held already`).not.toContain(host)
       const attempt = (this.attempts.get(next.taskId) ?? 0) + 1
       this.attempts.set(next.taskId, attempt)
       this.waiting.delete(next.taskId)
-      this.held.set(`${next.taskId}.${attempt}`, { nodeId: next.nodeId, taskId: next.taskId, attempt, milli })
-      this.placement.reserve(next.nodeId, next.taskId, attempt, { cpus: milli / 1_000, memoryBytes: 1 })
+      this.held.set(`${next.taskId}.${attempt}`, { nodeId: next.nodeId, taskId: next.taskId, attempt, milli, ports })
+      this.placement.reserve(next.nodeId, next.taskId, attempt, { cpus: milli / 1_000, memoryBytes: 1 }, ports)
+      expect(new Set(this.ports(next.nodeId)).size).toBe(this.ports(next.nodeId).length)
       const offered = Math.round((this.nodes.get(next.nodeId)?.offered.cpus ?? 0) * 1_000)
       expect(this.used(next.nodeId)).toBeLessThanOrEqual(offered)
     }
@@ -133,6 +160,9 @@ class Model {
     for (const each of this.placement.nodes) {
       expect(Math.round(each.reserved.cpus * 1_000)).toBe(this.used(each.nodeId))
       expect(each.reserved.memoryBytes).toBeGreaterThanOrEqual(0)
+      expect(this.placement.portsHeld(each.nodeId)).toBe(this.ports(each.nodeId).length)
+      const inRange = this.ports(each.nodeId).filter((port) => port <= portRange.to).length
+      expect(each.ports?.free('tcp')).toBe(4 - inRange)
     }
   }
 }
@@ -147,9 +177,18 @@ test('whatever happens: never oversubscribed, in line, and nothing that fits is 
     nodeId.map((prefer) => ({ prefer })),
     nodeId.map((avoid) => ({ avoid })),
   )
+  const ports: fc.Arbitrary<readonly Port[]> = fc.oneof(
+    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.constantFrom(8_001, 9_000).map((host) => [{ target: 1, host }]) },
+    { weight: 1, arbitrary: fc.constant([{ target: 1 }, { target: 2 }]) },
+    { weight: 1, arbitrary: fc.constant([{ target: 1 }, { target: 2, host: 8_002 }]) },
+  )
   const milli = fc.constantFrom(0, 100, 300, 700, 1_000, 2_100)
   const step = fc.oneof(
-    { weight: 4, arbitrary: fc.record({ type: fc.constant('enqueue' as const), taskId, milli, zone, seq, aim }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ type: fc.constant('enqueue' as const), taskId, milli, zone, seq, ports, aim }),
+    },
     { weight: 1, arbitrary: fc.record({ type: fc.constant('dequeue' as const), taskId }) },
     {
       weight: 3,
