@@ -42,6 +42,12 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
     /^NAME +ID +STATE +CPUS +MEMORY +TASKS +DRIVERS +LABELS\nleft +\S+ +Ready +0\/1 +0B\/512MiB/,
   )
 
+  // What is planned is checked, placed on paper, and not there afterwards.
+  const planned = await cluster.troupe('plan', '--driver', 'process', '--constraint', 'zone=us', '--', 'true')
+  expect(planned).toMatchObject({ code: 0, stderr: '' })
+  expect(planned.stdout).toMatch(
+    /^It would be placed on right now\.\n\nNODE +spread +round-robin +epvm +binpack +WHY NOT\nright +[\d.]+ \* .*\nleft +- +- +- +- +does not match zone=us/,
+  )
   const [us, large] = await Promise.all([
     onHost(['--id', 'us', '--constraint', 'zone=us'], 'true'),
     onHost(['--id', 'large', '--memory', '256m'], 'true'),
@@ -59,6 +65,7 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
   expect(never.stdout).toMatch(/no node was fit: .* \(spread, 2 nodes considered/)
   expect(never.stdout).toMatch(/no node is large enough for 1\.5 cpus/)
   expect(contained.stdout).toMatch(/- left: .*docker/)
+  expect(contained.stdout).toMatch(/\nIf it were placed now\n +NODE +spread +round-robin .*\n +left .*docker/)
 })
 
 test('a full node makes others wait, in order, and says so', async () => {
@@ -75,6 +82,9 @@ test('a full node makes others wait, in order, and says so', async () => {
     ['first', 'Running'],
   ])
   expect((await cluster.troupe('explain', 'second')).stdout).toMatch(/\(binpack, 1 node considered.*\n +- small: .*cpu/)
+  const plan = await cluster.troupe('plan', '--driver', 'process', '--cpus', '1', '--', 'sleep', '60')
+  expect(plan).toMatchObject({ code: 5, stderr: '' })
+  expect(plan.stdout).toMatch(/^It would wait: 1 node lacks 1 cpu\.\n1 task that asks for the same waits already/)
   await cluster.troupe('stop', 'first')
   await until('the second to run', async () => ((await states())[0]?.[1] === 'Running' ? true : undefined))
   await cluster.troupe('stop', 'second', '--stop-timeout', '0')
