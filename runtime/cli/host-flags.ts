@@ -132,8 +132,8 @@ export function parseName(text: string): string {
   return text
 }
 
-/** The part of WorkerOptions that says what is offered. Throws UsageError. */
-export function offerOf(flags: OfferFlags) {
+/** The part of WorkerOptions that says what is offered; without `--allow-mount` that is `mounts`. Throws UsageError. */
+export function offerOf(flags: OfferFlags, mounts: readonly string[]) {
   for (const path of flags.allowMount ?? []) {
     if (!isAbsolute(path)) throw new UsageError(`--allow-mount "${path}" is not absolute; write the whole path.`)
   }
@@ -144,7 +144,7 @@ export function offerOf(flags: OfferFlags) {
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
     ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
     ...(flags.portRange === undefined ? {} : { portRange: flags.portRange }),
-    allowMounts: flags.allowMount ?? [],
+    allowMounts: flags.allowMount ?? mounts,
     ...outputRetentionOf(flags),
   }
 }

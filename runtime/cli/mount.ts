@@ -1,12 +1,37 @@
-/** Mounts as people write them: `SOURCE:TARGET[:ro|:rw]`. */
-import type { Mount } from '../../actors/model.ts'
+/** Mounts as people write them: `SOURCE:TARGET[:ro|:rw]`, and `TARGET[:size=SIZE]` for one in memory. */
+import { isAbsolute, resolve } from 'node:path'
+import type { Mount, Tmpfs } from '../../actors/model.ts'
+import { parseSize } from './size.ts'
 
-/** Throws RangeError with a sentence. */
-export function parseMount(text: string): Mount {
-  const match = /^(\/[^:]*):(\/[^:]*)(?::(ro|rw))?$/.exec(text)
+/** Throws RangeError with a sentence. `folder` is what a relative source is relative to; absolute. */
+export function parseMount(text: string, folder: string): Mount {
+  const match = /^([^:]+):(\/[^:]*)(?::(ro|rw))?$/.exec(text)
   if (!match) {
-    throw new RangeError(`"${text}" is no mount; write SOURCE:TARGET or SOURCE:TARGET:ro, both absolute paths`)
+    throw new RangeError(`"${text}" is no mount; write SOURCE:TARGET or SOURCE:TARGET:ro, with an absolute TARGET`)
   }
   const [, source = '', target = '', mode] = match
-  return { source, target, ...(mode === 'ro' ? { readOnly: true } : {}) }
+  return { source: absoluteSource(source, folder), target, ...(mode === 'ro' ? { readOnly: true } : {}) }
+}
+
+/** The source of a mount as the wire takes it, which knows no working directory. Throws RangeError with a sentence. */
+export function absoluteSource(source: string, folder: string): string {
+  if (isAbsolute(source)) return source
+  if (source.startsWith('~')) {
+    throw new RangeError(
+      `"${source}" is for a shell to read, at the beginning of a word; write $HOME or the whole path`,
+    )
+  }
+  // To docker a word alone is the name of a volume.
+  if (!source.includes('/') && source !== '.' && source !== '..') {
+    throw new RangeError(`"${source}" is no mount: there are no volumes with names; write ./${source} for a folder`)
+  }
+  return resolve(folder, source)
+}
+
+/** Throws RangeError with a sentence. */
+export function parseTmpfs(text: string): Tmpfs {
+  const match = /^(\/[^:]*)(?::size=([^:,]+))?$/.exec(text)
+  if (!match) throw new RangeError(`"${text}" is no tmpfs; write TARGET or TARGET:size=64m, with an absolute TARGET`)
+  const [, target = '', size] = match
+  return { target, ...(size === undefined ? {} : { sizeBytes: parseSize(size) }) }
 }

@@ -122,13 +122,17 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
     command.exitOverride().configureOutput({
       writeOut: (text) => void cli.output.write('stdout', text),
       writeErr: (text) => void cli.output.write('stderr', text),
-      outputError: (text, write) => write(`troupe: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(`troupe: ${faultText(text)}`),
     })
     const of = pathOf(command)
     command.showHelpAfterError(`See "troupe${of} --help".`)
   }
   return program
 }
+
+/** Commander's sentence. What stands behind the name of an option that is misspelt may be a secret. */
+const faultText = (text: string): string =>
+  text.replace(/^error: /, '').replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
 
 /** ` node drain`; nothing for the program itself. */
 const pathOf = (command: Command): string =>

@@ -1,6 +1,6 @@
 /** The flags of `troupe run`, and the specification that comes of them. */
 import { type Command, Option } from 'commander'
-import type { Mount, RestartPolicy, TaskSpec } from '../../actors/model.ts'
+import type { RestartPolicy, TaskSpec } from '../../actors/model.ts'
 import type { Port } from '../../actors/ports.ts'
 import type { AddressFlags } from './address.ts'
 import { collect, parseCpus, parseWhole, parsing } from './command.ts'
@@ -8,11 +8,13 @@ import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
 import { flagOfHealth, type HealthFlags, healthFlags, healthOf } from './health-flags.ts'
 import { labelsOf } from './host-flags.ts'
-import { parseMount } from './mount.ts'
+import type { Io } from './io.ts'
 import { parsePortMapping } from './port.ts'
 import { parseSize } from './size.ts'
 import { dockerOnly, findFault, type SpecFault } from './spec-check.ts'
 import { parseTaskId } from './task-id.ts'
+import { type VariableFlags, variableFlags, variablesOf } from './variable-flags.ts'
+import { flagOfVolume, type VolumeFlags, volumeFlags, volumesOf } from './volume-flags.ts'
 
 /** What says how to run, not what. */
 export interface RunFlags extends AddressFlags, SpecFlags {
@@ -22,10 +24,9 @@ export interface RunFlags extends AddressFlags, SpecFlags {
   readonly interactive?: boolean
 }
 
-export interface SpecFlags extends HealthFlags {
+export interface SpecFlags extends HealthFlags, VariableFlags, VolumeFlags {
   readonly name?: string
   readonly driver?: string
-  readonly env?: readonly string[]
   readonly workdir?: string
   readonly user?: string
   readonly entrypoint?: string
@@ -34,7 +35,6 @@ export interface SpecFlags extends HealthFlags {
   readonly pidsLimit?: number
   readonly label?: readonly string[]
   readonly constraint?: readonly string[]
-  readonly mount?: readonly Mount[]
   readonly restart?: RestartPolicy['policy']
   readonly maxRestarts?: number
   readonly sameNode?: number
@@ -50,10 +50,6 @@ export interface SpecFlags extends HealthFlags {
 const specFlags: readonly Option[] = [
   new Option('--name <name>', 'a name for people'),
   new Option('--driver <driver>', 'what runs it: docker (default), process, or one of your own that a node offers'),
-  new Option(
-    '-e, --env <key=value>',
-    'a variable; KEY alone takes it from this environment; may be repeated',
-  ).argParser(collect),
   new Option('-w, --workdir <path>', 'the working directory'),
   new Option('-u, --user <user>', 'the user it runs as'),
   new Option('--entrypoint <command>', `docker: instead of the image's; an empty one clears it`),
@@ -64,9 +60,7 @@ const specFlags: readonly Option[] = [
   new Option('--constraint <expression>', 'label=value or label!=value of the node; may be repeated').argParser(
     collect,
   ),
-  new Option('--mount <source:target[:ro]>', 'docker: a folder of the node; may be repeated').argParser(
-    (text: string, before: readonly Mount[] = []) => [...before, parsing(parseMount)(text)],
-  ),
+  ...volumeFlags,
   new Option('--restart <policy>', 'when to try again (default never)').choices(['never', 'on-failure', 'always']),
   new Option('--max-restarts <number>', 'try again at most so often').argParser(parsing(parseWhole)),
   new Option('--same-node <number>', 'restarts on the node where it failed, then elsewhere (default 2)').argParser(
@@ -102,11 +96,14 @@ export function withTaskFlags(command: Command): Command {
       'the id of the task (default: random); running it again with the same is harmless',
       parsing(parseTaskId),
     )
-  for (const option of specFlags) command.addOption(option)
+  for (const option of [...variableFlags, ...specFlags]) command.addOption(option)
   return command
 }
 
-/** The first flag of a specification that was given: with a file they would have two meanings. */
+/**
+ * The first flag of a specification that was given: with a file they would have two meanings. Variables add to those of a
+ * file, which is no place for secrets.
+ */
 export function givenSpecFlag(flags: RunFlags): string | undefined {
   return specFlags.find((option) => flags[option.attributeName() as keyof RunFlags] !== undefined)?.long
 }
@@ -116,7 +113,9 @@ const flagOfField: Readonly<Record<string, string>> = {
   pidsLimit: '--pids-limit',
   labels: '--label',
   constraints: '--constraint',
-  mounts: '--mount',
+  ...flagOfVolume,
+  env: '--env',
+  secretEnv: '--secret-env',
   ports: '--port',
   timeoutMs: '--timeout',
   waitTimeoutMs: '--wait-timeout',
@@ -131,11 +130,7 @@ const flagOfField: Readonly<Record<string, string>> = {
 }
 
 /** Throws UsageError with the flag that is wrong. */
-export function specFromFlags(
-  flags: SpecFlags,
-  words: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): TaskSpec {
+export function specFromFlags(flags: SpecFlags, words: readonly string[], maker: Pick<Io, 'env' | 'cwd'>): TaskSpec {
   const driver = flags.driver ?? 'docker'
   const [image, ...rest] = words
   const command = driver === 'docker' ? rest : [...words]
@@ -147,14 +142,14 @@ export function specFromFlags(
       name: flags.name,
       pull: flags.pull,
       entrypoint: flags.entrypoint === undefined ? undefined : flags.entrypoint === '' ? [] : [flags.entrypoint],
-      env: flags.env && envOf(flags.env, env),
+      ...variablesOf(flags, maker),
       workdir: flags.workdir,
       user: flags.user,
       network: flags.network,
       cpus: flags.cpus,
       memoryBytes: flags.memory,
       pidsLimit: flags.pidsLimit,
-      mounts: flags.mount,
+      ...volumesOf(flags, maker.cwd),
       ports: flags.port,
       labels: flags.label && labelsOf(flags.label, '--label'),
       constraints: flags.constraint,
@@ -165,7 +160,21 @@ export function specFromFlags(
       health: healthOf(flags),
     }),
   }
-  const fault = findFault(spec) ?? findForeign(spec)
+  return checked(spec, findForeign(spec))
+}
+
+/** A specification from a file, with the variables of the flags beside it. Throws UsageError with the flag that is wrong. */
+export function withVariables(spec: TaskSpec, flags: VariableFlags, maker: Pick<Io, 'env' | 'cwd'>): TaskSpec {
+  const { env, secretEnv } = variablesOf(flags, maker)
+  return checked({
+    ...spec,
+    ...(env && { env: { ...spec.env, ...env } }),
+    ...(secretEnv && { secretEnv: { ...spec.secretEnv, ...secretEnv } }),
+  })
+}
+
+function checked(spec: Readonly<Record<string, unknown>>, foreign?: SpecFault): TaskSpec {
+  const fault = findFault(spec) ?? foreign
   if (!fault) return spec as TaskSpec
   const name = flagOfField[fault.path.slice(0, 2).join('.')] ?? flagOfField[fault.path[0] ?? ''] ?? `--${fault.path[0]}`
   const next = fault.path[0] === 'image' || fault.path[0] === 'command' ? ' See "troupe run --help".' : ''
@@ -189,17 +198,4 @@ function restartOf({ restart, maxRestarts, sameNode, restartWindow }: SpecFlags)
     if (flag) throw new UsageError(`${flag} needs --restart on-failure or --restart always.`)
   }
   return restart && { policy: restart, ...rules }
-}
-
-// As docker does: KEY alone takes the value from here, and is left out where there is none.
-function envOf(texts: readonly string[], env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const variables: Record<string, string> = {}
-  for (const text of texts) {
-    const at = text.indexOf('=')
-    const name = at < 0 ? text : text.slice(0, at)
-    if (name === '') throw new UsageError(`--env "${text}" has no name; write KEY=VALUE.`)
-    const value = at < 0 ? env[name] : text.slice(at + 1)
-    if (value !== undefined) variables[name] = value
-  }
-  return variables
 }

@@ -1,13 +1,13 @@
 /** `troupe run` */
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { TaskSpec } from '../../actors/model.ts'
 import { type Cli, newCommand } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { taskExitCodesHelp, UsageError } from './failure.ts'
-import { givenSpecFlag, type RunFlags, specFromFlags, withRunFlags } from './run-flags.ts'
+import { givenSpecFlag, type RunFlags, specFromFlags, withRunFlags, withVariables } from './run-flags.ts'
 import type { TaskFile } from './task-file.ts'
+import { readTextFile, textFileLimits } from './text-file.ts'
 
 const usage = `
   troupe run IMAGE [COMMAND…]
@@ -49,34 +49,29 @@ export async function taskOf(
   words: readonly string[],
   flags: RunFlags,
 ): Promise<{ spec: TaskSpec; id?: string | undefined }> {
-  if (flags.file === undefined) return { spec: specFromFlags(flags, words, io.env) }
+  if (flags.file === undefined) return { spec: specFromFlags(flags, words, io) }
   const flag = givenSpecFlag(flags)
   if (flag) throw new UsageError(`${flag} belongs in ${flags.file} when the task comes from a file.`)
   if (words.length > 0) throw new UsageError(`"${words[0]}" is one too many: the task comes from ${flags.file}.`)
-  return readTaskFile(io, flags.file)
+  const { spec, id } = await readTaskFile(io, flags.file)
+  return { spec: withVariables(spec, flags, io), id }
 }
 
 async function readTaskFile(io: Cli['io'], file: string): Promise<TaskFile> {
-  const { parseTaskFile, taskFileLimits } = await import('./task-file.ts')
-  const text = file === '-' ? await readAll(io.stdin) : readText(resolve(io.cwd, file), file)
-  if (text.length > taskFileLimits.fileBytesMax) {
-    throw new UsageError(`${file} is larger than ${taskFileLimits.fileBytesMax / 1_024} KiB, too large for a task.`)
+  const { parseTaskFile } = await import('./task-file.ts')
+  if (file !== '-') {
+    const path = resolve(io.cwd, file)
+    return parseTaskFile(readTextFile(path, file, 'a task'), file, dirname(path))
   }
-  return parseTaskFile(text, file === '-' ? 'stdin' : file)
+  const text = await readAll(io.stdin)
+  if (text.length > textFileLimits.fileBytesMax) {
+    throw new UsageError(`stdin is larger than ${textFileLimits.fileBytesMax / 1_024} KiB, too large for a task.`)
+  }
+  return parseTaskFile(text, 'stdin', io.cwd)
 }
 
 async function readAll(stream: NodeJS.ReadableStream): Promise<string> {
   const chunks: Buffer[] = []
   for await (const chunk of stream) chunks.push(Buffer.from(chunk))
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function readText(path: string, file: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message
-    throw new UsageError(`${file} cannot be read: ${why}.`, { cause: error })
-  }
 }

@@ -74,6 +74,19 @@ const unescaped = (name: string): string => name.replaceAll('~1', '/').replaceAl
 const listOf = (words: readonly string[]): string =>
   words.length < 2 ? words.join() : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 
+/** What stands behind a "=" may be a secret, and is not repeated. */
+function findVariableFault({ env = {}, secretEnv = {} }: TaskSpec): SpecFault | undefined {
+  for (const [field, variables] of Object.entries({ env, secretEnv })) {
+    const bad = Object.keys(variables).find((name) => /[=\0]/.test(name) || name === '__proto__')
+    if (bad === undefined) continue
+    return { path: [field], message: `has "${bad.replace(/[=\0].*/s, '…')}", which is no name of a variable` }
+  }
+  const both = Object.keys(secretEnv).find((name) => Object.hasOwn(env, name))
+  return both === undefined
+    ? undefined
+    : { path: ['secretEnv'], message: `has "${both}", which is in env, too; keep one of them` }
+}
+
 function findContradiction(spec: TaskSpec): SpecFault | undefined {
   if (spec.driver === 'docker' && spec.image === undefined) {
     return { path: ['image'], message: 'is missing; the docker driver needs one' }
@@ -85,8 +98,8 @@ function findContradiction(spec: TaskSpec): SpecFault | undefined {
       return { path: ['command'], message: 'is missing; the process driver needs one' }
     }
   }
-  const badName = Object.keys(spec.env ?? {}).find((name) => /[=\0]/.test(name))
-  if (badName !== undefined) return { path: ['env', badName], message: 'is no name of a variable' }
+  const fault = findVariableFault(spec)
+  if (fault !== undefined) return fault
   if (spec.restart?.max !== undefined && spec.restart.policy === 'never') {
     return { path: ['restart', 'max'], message: 'has no meaning when the policy is never' }
   }

@@ -4,21 +4,16 @@
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { HealthCheck } from '../../actors/health.ts'
-import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec } from '../../actors/model.ts'
+import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec, Tmpfs } from '../../actors/model.ts'
 import { Port } from '../../actors/ports.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
-import { parseMount } from './mount.ts'
+import { absoluteSource, parseMount, parseTmpfs } from './mount.ts'
 import { parsePortMapping } from './port.ts'
 import { parseSize } from './size.ts'
 import { findFault, specFields } from './spec-check.ts'
 import { closestWord } from './suggest.ts'
 import { parseTaskId } from './task-id.ts'
-
-export const taskFileLimits = {
-  /** The largest task file, in bytes. */
-  fileBytesMax: 1_024 * 1_024,
-} as const
 
 export interface TaskFile {
   readonly spec: TaskSpec
@@ -65,16 +60,19 @@ const levels = {
     },
   },
   mount: { fields: Object.keys(Mount.properties), aliases: {} },
+  tmpfs: { fields: Object.keys(Tmpfs.properties), aliases: { size: ['sizeBytes', parseSize] } },
   port: { fields: Object.keys(Port.properties), aliases: {} },
 } satisfies Record<string, Level>
 
-/** Throws UsageError `FILE:LINE: sentence`. */
-export function parseTaskFile(text: string, file: string): TaskFile {
+/**
+ * Throws UsageError `FILE:LINE: sentence`. `folder`, absolute, is where the file is: what sources of mounts are relative to.
+ */
+export function parseTaskFile(text: string, file: string, folder = '/'): TaskFile {
   const source = openSource(text, file)
   const task = readLevel(source, levels.task, source.value, [])
   const { id, ...spec } = task.fields
   spec.driver ??= 'docker'
-  nest(source, spec, task.origins)
+  nest(source, spec, task.origins, folder)
   const fault = findFault(spec)
   if (fault) {
     const path = fault.path.map((name, depth) => (depth === 0 ? (task.origins.get(name) ?? name) : name))
@@ -84,7 +82,7 @@ export function parseTaskFile(text: string, file: string): TaskFile {
   return { spec: spec as TaskSpec, id: id === undefined ? undefined : readId(source, id) }
 }
 
-function nest(source: Source, spec: Fields, origins: Map<string, string>): void {
+function nest(source: Source, spec: Fields, origins: Map<string, string>, folder: string): void {
   if (typeof spec.restart === 'string') spec.restart = { policy: spec.restart }
   for (const name of ['restart', 'disconnect', 'health'] as const) {
     if (!isFields(spec[name])) continue
@@ -93,7 +91,18 @@ function nest(source: Source, spec: Fields, origins: Map<string, string>): void 
     // One level down only these have names of their own, and theirs differ from those above.
     for (const [field, written] of level.origins) origins.set(`${name}.${field}`, written)
   }
-  readItems(source, spec, 'mounts', levels.mount, parseMount)
+  readItems(source, spec, 'mounts', levels.mount, (text) => parseMount(text, folder))
+  if (Array.isArray(spec.mounts)) {
+    spec.mounts = spec.mounts.map((mount: unknown, index) =>
+      isFields(mount) && typeof mount.source === 'string'
+        ? {
+            ...mount,
+            source: source.convert(['mounts', index, 'source'], (text) => absoluteSource(text, folder), mount.source),
+          }
+        : mount,
+    )
+  }
+  readItems(source, spec, 'tmpfs', levels.tmpfs, parseTmpfs)
   readItems(source, spec, 'ports', levels.port, parsePortMapping)
 }
 
@@ -163,7 +172,8 @@ function openSource(text: string, file: string): Source {
   const broken = document.errors[0] ?? document.warnings[0]
   if (broken?.code === 'MULTIPLE_DOCS')
     throw at(broken.linePos?.[0].line ?? 1, 'a second document begins; a file holds one task, so make it two files')
-  if (broken) throw at(broken.linePos?.[0].line ?? 1, broken.message.split(/ at line \d|\n/)[0] ?? broken.message)
+  // Behind a colon stands what was read, which may be a secret.
+  if (broken) throw at(broken.linePos?.[0].line ?? 1, broken.message.split(/ at line \d|\n|: /)[0] ?? 'it is no YAML')
   const fault = (path: Path, sentence: string) => {
     const offset = offsetOf(document, path)
     return at(offset === undefined ? 1 : lines.linePos(offset).line, sentence)
@@ -172,7 +182,7 @@ function openSource(text: string, file: string): Source {
   try {
     value = document.toJS({ maxAliasCount: 100 })
   } catch (error) {
-    throw at(1, (error as Error).message)
+    throw at(1, (error as Error).message.split(': ')[0] ?? 'it is no YAML')
   }
   if (!isFields(value))
     throw at(1, value == null ? 'the file is empty; it should hold the fields of a task' : 'a task is a map of fields')

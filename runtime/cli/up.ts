@@ -12,12 +12,22 @@ import {
 import { managerOptionsOf } from './manager.ts'
 import { loggerFor, serve } from './serve.ts'
 
+/** Who gives the whole machine away has to say so. */
+const mountsBelow = (cwd: string): string[] => (cwd === '/' ? [] : [cwd])
+
 export function buildUp(cli: Cli): Command {
   const description =
     'Starts a manager and a worker in one process, with the process driver, and docker if an engine answers.'
-  const command = withStoreFlags(withOfferFlags(withManagerFlags(newCommand('up', description))))
+  const command = withStoreFlags(withOfferFlags(withManagerFlags(newCommand('up', description)))).addHelpText(
+    'after',
+    '\nWithout --allow-mount, tasks may mount the folder in which it is started, and all below it.',
+  )
   return command.action(async (flags: ManagerFlags & OfferFlags) => {
-    const options = { ...managerOptionsOf(cli, flags), ...offerOf(flags), logger: loggerFor(cli, flags) }
+    const options = {
+      ...managerOptionsOf(cli, flags),
+      ...offerOf(flags, mountsBelow(cli.io.cwd)),
+      logger: loggerFor(cli, flags),
+    }
     await serve(
       cli,
       async () => (await cli.io.loadRoots()).openUp(options),

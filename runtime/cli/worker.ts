@@ -28,7 +28,7 @@ export function buildWorker(cli: Cli): Command {
       manager: url,
       dataDir: dataDirOf(flags, io.env, io.cwd),
       storage: flags.storage,
-      ...offerOf(flags),
+      ...offerOf(flags, []),
       token,
       ...(ca === undefined ? {} : { ca }),
       logger: loggerFor(cli, flags),

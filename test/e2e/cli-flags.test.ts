@@ -80,14 +80,55 @@ describe.skipIf(withoutEngine !== undefined)('a container', () => {
 
   test('--mount shows a folder of the node, to be written or only read; one that is not allowed is refused', async () => {
     const script = 'cat /m/given; echo back > /m/made; echo no > /r/never || echo read-only; cat /r/given'
-    const mounts = ['--mount', `${shared}:/m`, '--mount', `${shared}:/r:ro`]
+    const mounts = ['--mount', `${shared}:/m`, '-v', './shared/../shared:/r:ro']
     const [allowed, refused] = await Promise.all([
       docker(...mounts, testImage, 'sh', '-c', script),
       docker('--mount', '/etc:/m', testImage, 'true'),
     ])
     expect(allowed).toMatchObject({ code: 0, stdout: 'from the host\nread-only\nfrom the host\n' })
     expect(await readFile(join(shared, 'made'), 'utf8')).toBe('back\n')
-    expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining('does not allow /etc to be mounted') })
+    const words = `Node here does not allow /etc to be mounted: start its worker with --allow-mount /etc, or mount what is below ${shared}.`
+    expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining(words) })
+  })
+
+  test('--tmpfs and --read-only: memory is what can be written', async () => {
+    const script =
+      'echo a > /scratch/a && cat /scratch/a; df -k /scratch | grep -o " 1024 "; echo no > /etc/a || echo locked'
+    const flags = ['--tmpfs', '/scratch:size=1m', '--read-only', '--network', 'none']
+    expect(await docker(...flags, testImage, 'sh', '-c', script)).toMatchObject({
+      code: 0,
+      stdout: 'a\n 1024 \nlocked\n',
+    })
+  })
+
+  test('--env-file, --secret-env and --secret-env-file', async () => {
+    await writeFile(join(shared, 'plain.env'), '# what is known\nA=file\nB=file\n')
+    await writeFile(join(shared, 'secret.env'), 'PASSWORD=from a file\n')
+    const files = ['--env-file', 'shared/plain.env', '--secret-env-file', 'shared/secret.env']
+    const flags = [
+      '--id',
+      'd-secret',
+      ...files,
+      '-e',
+      'B=flag',
+      '--secret-env',
+      'KEY=hunter2',
+      '--secret-env',
+      'TROUPE_ADDR',
+    ]
+    const print = ['sh', '-c', 'echo $A $B $PASSWORD $KEY $TROUPE_ADDR on $TROUPE_NODE']
+    const said = `file flag from a file hunter2 ${cluster.address} on here\n`
+    const [inside, beside] = await Promise.all([
+      docker('--network', 'none', ...flags, testImage, ...print),
+      onHost([...flags.slice(2), '--id', 'p-secret'], ...print),
+    ])
+    expect(inside).toMatchObject({ code: 0, stdout: said })
+    expect(beside).toMatchObject({ code: 0, stdout: said })
+    const { stdout } = await troupe('explain', 'd-secret', '--json')
+    expect(JSON.parse(stdout).spec).toMatchObject({
+      env: { A: 'file', B: 'flag' },
+      secretEnv: { PASSWORD: '***', KEY: '***', TROUPE_ADDR: '***' },
+    })
   })
 
   test('--pull never and --pull always do not take the other way', async () => {

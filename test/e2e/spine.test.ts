@@ -44,6 +44,23 @@ const runs = [
   { driver: 'process', flags: ['--driver', 'process', '--'] },
 ] as const
 
+test('without --allow-mount, what is below the folder of "up" may be mounted, but never what Troupe keeps there', async () => {
+  const seen = await cluster.troupe(
+    'run',
+    '--network',
+    'none',
+    '-v',
+    '.:/here',
+    testImage,
+    'sh',
+    '-c',
+    'ls /here; ls -A /here/data',
+  )
+  expect(seen).toMatchObject({ code: 0, stdout: 'data\n' })
+  const refused = await cluster.troupe('run', '-v', './data/manager:/m', testImage, 'true')
+  expect(refused).toMatchObject({ code: 125, stderr: expect.stringContaining('it holds what Troupe itself keeps') })
+})
+
 describe.each(runs)('$driver', ({ driver, flags }) => {
   const args = (id: string, ...command: string[]) => ['run', '--id', id, ...flags, ...command]
 

@@ -56,9 +56,21 @@ describe('what is asked of the roots', () => {
       insecure: false,
       labels: {},
       drivers: undefined,
-      allowMounts: [],
+      allowMounts: ['/home/u'],
       logger: expect.anything(),
     })
+  })
+
+  test.each([
+    ['/', [], []],
+    ['/home/u', ['--allow-mount', '/srv/data'], ['/srv/data']],
+  ])('up in %s with %j lets tasks mount %j', async (cwd, flags, allowMounts) => {
+    const roots = fakeRoots()
+    const run = startCli(['up', ...flags], { roots, cwd })
+    await eventually('it is up', () => run.stdout !== '')
+    run.signal('SIGINT')
+    expect(await run.exit).toBe(0)
+    expect(roots.asked[0]).toMatchObject({ allowMounts })
   })
 
   test('manager, with everything', async () => {

@@ -81,6 +81,36 @@ disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
     })
   })
 
+  test('files of mounts from where the file is, memory and secrets', () => {
+    const text = `
+image: x
+mounts:
+  - ./here:/c
+  - source: ../there
+    target: /d
+tmpfs:
+  - /run:size=1m
+  - target: /tmp
+    size: 2m
+readOnly: true
+secretEnv: {B: hunter2}
+`
+    expect(parseTaskFile(text, 'f', '/home/me').spec).toEqual({
+      driver: 'docker',
+      image: 'x',
+      mounts: [
+        { source: '/home/me/here', target: '/c' },
+        { source: '/home/there', target: '/d' },
+      ],
+      tmpfs: [
+        { target: '/run', sizeBytes: 2 ** 20 },
+        { target: '/tmp', sizeBytes: 2 ** 21 },
+      ],
+      readOnly: true,
+      secretEnv: { B: 'hunter2' },
+    })
+  })
+
   test('JSON with tabs, exact fields, restart as a word, docker by default', () => {
     const text = '{\n\t"image": "x",\n\t"memoryBytes": 1024,\n\t"restart": "always"\n}'
     expect(parseTaskFile(text, 'f').spec).toEqual({
@@ -129,7 +159,33 @@ disconnect: {lostAfter: 5m, stopAfter: 1m, replace: true}
       'image: x\nconstraints:\n  - "zone"',
       '3: "constraints.0" must look like label=value or label!=value.',
     ],
-    ['a mount', 'image: x\nmounts:\n  - data:/data', '3: "mounts.0": "data:/data" is no mount'],
+    [
+      'a mount',
+      'image: x\nmounts:\n  - data:/data',
+      '3: "mounts.0": "data" is no mount: there are no volumes with names; write ./data for a folder.',
+    ],
+    ['a tmpfs', 'image: x\ntmpfs: [run]', '2: "tmpfs.0": "run" is no tmpfs'],
+    [
+      'a variable twice',
+      'image: x\nenv: {A: b}\nsecretEnv: {A: c}',
+      '3: "secretEnv" has "A", which is in env, too; keep one of them.',
+    ],
+    [
+      'a secret in a name',
+      'image: x\nsecretEnv: {A=hunter2: b}',
+      '2: "secretEnv" has "A…", which is no name of a variable.',
+    ],
+    [
+      'a secret as an alias',
+      'image: x\nsecretEnv: {A: *hunter2}',
+      '1: Unresolved alias (the anchor must be set before the alias).',
+    ],
+    ['a secret as a tag', 'image: x\nsecretEnv: {A: !hunter2 x}', '2: Unresolved tag.'],
+    [
+      'a secret as a number',
+      'image: x\nsecretEnv: {A: 5}',
+      '2: "secretEnv.A" must be text; put it in quotes if it looks like a number.',
+    ],
     ['a port', 'image: x\nports:\n  - 80\n  - 99999', '4: "ports.1": "99999" is no port'],
     ['a field of a port', 'image: x\nports:\n  - tarjet: 80', '3: there is no field "tarjet"; did you mean "target"?'],
     [

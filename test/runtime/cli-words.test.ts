@@ -9,7 +9,7 @@ import { findTarget, parseAddress, parseListen } from '../../runtime/cli/address
 import { createConsoleLogger } from '../../runtime/cli/console-logger.ts'
 import { formatAge, formatDuration, parseDuration } from '../../runtime/cli/duration.ts'
 import { exitCodeOf, exitCodeOfTask, Failure, UsageError } from '../../runtime/cli/failure.ts'
-import { parseMount } from '../../runtime/cli/mount.ts'
+import { parseMount, parseTmpfs } from '../../runtime/cli/mount.ts'
 import { Output } from '../../runtime/cli/output.ts'
 import { formatSize, parseSize } from '../../runtime/cli/size.ts'
 import { closestWord } from '../../runtime/cli/suggest.ts'
@@ -69,9 +69,32 @@ describe('sizes', () => {
 })
 
 test('mounts', () => {
-  expect(parseMount('/a:/b')).toEqual({ source: '/a', target: '/b' })
-  expect(parseMount('/a:/b:ro')).toEqual({ source: '/a', target: '/b', readOnly: true })
-  for (const wrong of ['a:/b', '/a', '/a:/b:x', '/a:b']) expect(() => parseMount(wrong)).toThrow('is no mount')
+  const parse = (text: string) => parseMount(text, '/home/me')
+  expect(parse('/a:/b')).toEqual({ source: '/a', target: '/b' })
+  expect(parse('/a:/b:rw')).toEqual({ source: '/a', target: '/b' })
+  expect(parse('/a:/b:ro')).toEqual({ source: '/a', target: '/b', readOnly: true })
+  for (const [written, source] of [
+    ['.', '/home/me'],
+    ['..', '/home'],
+    ['./data', '/home/me/data'],
+    ['../data/', '/home/data'],
+    ['data/in', '/home/me/data/in'],
+    ['/kept/../as/it/is', '/kept/../as/it/is'],
+  ]) {
+    expect(parse(`${written}:/b`)).toEqual({ source, target: '/b' })
+  }
+  for (const wrong of ['/a', '/a:/b:x', '/a:b', ':/b', '']) expect(() => parse(wrong)).toThrow('is no mount; write')
+  expect(() => parse('data:/b')).toThrow('there are no volumes with names; write ./data for a folder')
+  expect(() => parse('~/data:/b')).toThrow('"~/data" is for a shell to read')
+})
+
+test('file systems in memory', () => {
+  expect(parseTmpfs('/run')).toEqual({ target: '/run' })
+  expect(parseTmpfs('/run:size=64m')).toEqual({ target: '/run', sizeBytes: 64 * 2 ** 20 })
+  for (const wrong of ['run', '/run:64m', '/run:size=', '/run:noexec', '/run:size=1m,noexec']) {
+    expect(() => parseTmpfs(wrong)).toThrow('is no tmpfs; write')
+  }
+  expect(() => parseTmpfs('/run:size=big')).toThrow('"big" is no size')
 })
 
 test('the word that was meant', () => {
