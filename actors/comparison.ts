@@ -12,6 +12,8 @@ export interface ComparedNode {
   readonly name: string
   /** One for each scheduler, in their order; undefined where it gave the node no cost. */
   readonly costs: readonly (ComparedCost | undefined)[]
+  /** What it adds up to by the task's affinities; undefined where the task has none, or of a node that is not fit. */
+  readonly affinity: number | undefined
   /** Why it is not fit; undefined if it is. */
   readonly why: string | undefined
 }
@@ -28,7 +30,11 @@ export interface Comparison {
 /** `decisions`: of one ask at one moment, one for each scheduler. */
 export function comparisonOf(decisions: readonly PlacementDecision[]): Comparison {
   const names = new Map<string, string>()
-  for (const { scores } of decisions) for (const { nodeId, name } of scores) names.set(nodeId, name)
+  const affinities = new Map<string, number | undefined>()
+  for (const { nodeId, name, affinity } of decisions.flatMap(({ scores }) => scores)) {
+    names.set(nodeId, name)
+    affinities.set(nodeId, affinity)
+  }
   const fit = new Set(names.keys())
   const reasons = new Map<string, string>()
   for (const { refusals } of decisions) {
@@ -45,6 +51,7 @@ export function comparisonOf(decisions: readonly PlacementDecision[]): Compariso
     nodeId,
     name,
     costs: costs.map((of) => of.get(nodeId)),
+    affinity: affinities.get(nodeId),
     why: reasons.get(nodeId),
   }))
   const most = Math.max(0, ...decisions.map(({ considered, of = considered }) => of))
@@ -57,3 +64,6 @@ export function comparisonOf(decisions: readonly PlacementDecision[]): Compariso
 
 /** `0`, `0.25`, `1.235`, `1.8e+308`: four digits at most. */
 export const costText = (cost: number): string => (cost === 0 ? '0' : String(Number(cost.toPrecision(4))))
+
+/** `+50`, `-30`, `0`: what a node's affinities add up to. */
+export const signedText = (affinity: number): string => (affinity > 0 ? `+${affinity}` : String(affinity))

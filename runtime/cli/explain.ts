@@ -1,5 +1,7 @@
 /** `troupe explain ID` */
 import type { Command } from 'commander'
+import { affinityLimits } from '../../actors/affinity.ts'
+import { signedText } from '../../actors/comparison.ts'
 import type { AttemptSummary, PlacementDecision, TaskEvent } from '../../actors/model.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
 import type { AddressFlags } from './address.ts'
@@ -75,6 +77,7 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Health', healthText(spec.health, task.health, nowMs)],
     ['Asks for', askedText(task, spec)],
     ['Constraints', spec.constraints?.join(', ')],
+    ['Affinities', affinitiesText(spec)],
     ['Restart', restartText(spec.restart, task.restarts)],
     ['Rerun of', task.rerunOf ?? undefined],
     ['Created', `${new Date(task.createdAtMs).toISOString()} (${formatAge(nowMs - task.createdAtMs)} ago)`],
@@ -98,18 +101,24 @@ function askedText({ driver, reserved }: Explanation['task'], spec: Explanation[
   return `${cpus}, ${memory}`
 }
 
+const affinitiesText = ({ affinities }: Explanation['spec']): string | undefined =>
+  affinities?.map(({ expression, weight }) => `${expression} (${weight ?? affinityLimits.weightDefault})`).join(', ')
+
 const quoted = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
 
 function decisionLines(decision: PlacementDecision, nowMs: number): string[] {
-  const { scheduler, picked, scores, refusals, considered, why, note, atMs } = decision
+  const { scheduler, picked, scores, refusals, considered, of, why, note, atMs } = decision
   const verdict =
     picked === undefined ? `no node was fit: ${why ?? 'none is registered'}` : `picked ${nameOf(decision, picked)}`
-  const nodes = `${considered} node${considered === 1 ? '' : 's'} considered`
+  const count = of === undefined ? `${considered} node${considered === 1 ? '' : 's'}` : `${considered} of ${of} nodes`
+  const nodes = `${count} considered`
   const lines = [printable(`${verdict} (${scheduler}, ${nodes}, ${formatAge(nowMs - atMs)} ago)`)]
   if (note !== undefined) lines.push(printable(note))
-  const sorted = [...scores].sort((a, b) => a.cost - b.cost)
-  for (const { nodeId, name, cost } of sorted) {
-    lines.push(printable(`${nodeId === picked ? '*' : ' '} ${name}  cost ${Math.round(cost * 1_000) / 1_000}`))
+  // With affinities they stand in the order of both together, and otherwise in that of their costs.
+  const sorted = scores.some(({ affinity }) => affinity) ? scores : [...scores].sort((a, b) => a.cost - b.cost)
+  for (const { nodeId, name, cost, affinity } of sorted) {
+    const wished = affinity === undefined ? '' : `, affinity ${signedText(affinity)}`
+    lines.push(printable(`${nodeId === picked ? '*' : ' '} ${name}  cost ${Math.round(cost * 1_000) / 1_000}${wished}`))
   }
   for (const { name, why: refusal } of refusals) lines.push(`- ${printable(`${name}: ${refusal}`)}`)
   const left = considered - scores.length - refusals.length

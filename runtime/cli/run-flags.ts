@@ -1,8 +1,9 @@
 /** The flags of `troupe run`, and the specification that comes of them. */
 import { type Command, Option } from 'commander'
-import type { RestartPolicy, TaskSpec } from '../../actors/model.ts'
+import type { Affinity, RestartPolicy, TaskSpec } from '../../actors/model.ts'
 import type { Port } from '../../actors/ports.ts'
 import type { AddressFlags } from './address.ts'
+import { parseAffinity } from './affinity.ts'
 import { collect, parseCpus, parseWhole, parsing } from './command.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
@@ -35,6 +36,7 @@ export interface SpecFlags extends HealthFlags, VariableFlags, VolumeFlags {
   readonly pidsLimit?: number
   readonly label?: readonly string[]
   readonly constraint?: readonly string[]
+  readonly affinity?: readonly Affinity[]
   readonly restart?: RestartPolicy['policy']
   readonly maxRestarts?: number
   readonly sameNode?: number
@@ -60,6 +62,10 @@ const specFlags: readonly Option[] = [
   new Option('--constraint <expression>', 'label=value or label!=value of the node; may be repeated').argParser(
     collect,
   ),
+  new Option(
+    '--affinity <expression[:weight]>',
+    'the same as a wish: of 1 to 100 (default 50), or from -1 to -100 for what is better avoided; may be repeated',
+  ).argParser((text: string, before: readonly Affinity[] = []) => [...before, parsing(parseAffinity)(text)]),
   ...volumeFlags,
   new Option('--restart <policy>', 'when to try again (default never)').choices(['never', 'on-failure', 'always']),
   new Option('--max-restarts <number>', 'try again at most so often').argParser(parsing(parseWhole)),
@@ -113,6 +119,7 @@ const flagOfField: Readonly<Record<string, string>> = {
   pidsLimit: '--pids-limit',
   labels: '--label',
   constraints: '--constraint',
+  affinities: '--affinity',
   ...flagOfVolume,
   env: '--env',
   secretEnv: '--secret-env',
@@ -153,6 +160,7 @@ export function specFromFlags(flags: SpecFlags, words: readonly string[], maker:
       ports: flags.port,
       labels: flags.label && labelsOf(flags.label, '--label'),
       constraints: flags.constraint,
+      affinities: flags.affinity,
       restart: restartOf(flags),
       timeoutMs: flags.timeout,
       waitTimeoutMs: flags.waitTimeout,

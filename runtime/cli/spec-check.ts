@@ -24,6 +24,7 @@ export const dockerOnly = [
 const patternHints: Readonly<Record<string, string>> = {
   driver: 'must be a name such as docker: small letters, digits and -, a letter first, 63 at most',
   constraints: 'must look like label=value or label!=value',
+  expression: 'must look like label=value or label!=value',
   source: 'must be an absolute path',
   target: 'must be an absolute path',
   address: 'must be an IP address',

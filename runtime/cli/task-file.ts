@@ -4,8 +4,9 @@
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { HealthCheck } from '../../actors/health.ts'
-import { DisconnectPolicy, Mount, RestartPolicy, type TaskSpec, Tmpfs } from '../../actors/model.ts'
+import { Affinity, DisconnectPolicy, Mount, RestartPolicy, type TaskSpec, Tmpfs } from '../../actors/model.ts'
 import { Port } from '../../actors/ports.ts'
+import { parseAffinity } from './affinity.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
 import { absoluteSource, parseMount, parseTmpfs } from './mount.ts'
@@ -62,6 +63,7 @@ const levels = {
   mount: { fields: Object.keys(Mount.properties), aliases: {} },
   tmpfs: { fields: Object.keys(Tmpfs.properties), aliases: { size: ['sizeBytes', parseSize] } },
   port: { fields: Object.keys(Port.properties), aliases: {} },
+  affinity: { fields: Object.keys(Affinity.properties), aliases: {} },
 } satisfies Record<string, Level>
 
 /**
@@ -104,6 +106,7 @@ function nest(source: Source, spec: Fields, origins: Map<string, string>, folder
   }
   readItems(source, spec, 'tmpfs', levels.tmpfs, parseTmpfs)
   readItems(source, spec, 'ports', levels.port, parsePortMapping)
+  readItems(source, spec, 'affinities', levels.affinity, parseAffinity)
 }
 
 /** A list whose items are maps, or texts as a flag takes them. */

@@ -24,20 +24,28 @@ export interface RankedScore {
   readonly nodeId: string
   readonly name: string
   readonly cost: number
+  /** What its affinities add up to; undefined where the task has none. */
+  readonly affinity: number | undefined
   readonly isPicked: boolean
   /** Its cost as a share of the greatest, from 0 to 1; of 1 if all are the same and none is 0. */
   readonly share: number
 }
 
-/** Scores with the lowest cost first; of equal ones, that of the node with the lower id, as the scheduler has it. */
+/**
+ * Scores with the lowest cost first; of equal ones, that of the node with the lower id, as the scheduler has it. With
+ * affinities they stay in the order that both together gave them.
+ */
 export function rankScores({ scores, picked }: PlacementDecision): RankedScore[] {
   const most = Math.max(0, ...scores.map(({ cost }) => cost))
   return [...scores]
-    .sort((one, other) => one.cost - other.cost || (one.nodeId < other.nodeId ? -1 : 1))
-    .map(({ nodeId, name, cost }) => ({
+    .sort((one, other) =>
+      one.affinity !== undefined ? 0 : one.cost - other.cost || (one.nodeId < other.nodeId ? -1 : 1),
+    )
+    .map(({ nodeId, name, cost, affinity }) => ({
       nodeId,
       name,
       cost,
+      affinity,
       isPicked: nodeId === picked,
       share: most > 0 ? Math.max(0, cost) / most : 0,
     }))

@@ -1,6 +1,6 @@
 /** Why a task is where it is, or why it is nowhere yet. */
 import './placement.css'
-import { costText } from '../../../../actors/comparison.ts'
+import { costText, signedText } from '../../../../actors/comparison.ts'
 import type { AttemptSummary, PlacementDecision } from '../../../../actors/model.ts'
 import { Empty } from '../../ui/empty.tsx'
 import { formatDuration, formatMoment, plural } from '../../ui/format.ts'
@@ -78,9 +78,10 @@ interface DecisionProps {
 }
 
 function Decision({ decision, isTold }: DecisionProps) {
-  const { scheduler, considered, note, atMs, picked, why } = decision
+  const { scheduler, considered, of, note, atMs, picked, why } = decision
   const scores = rankScores(decision)
   const name = scores.find(({ isPicked }) => isPicked)?.name ?? picked
+  const isWished = scores.some(({ affinity }) => affinity !== undefined)
   const left = considered - decision.scores.length - decision.refusals.length
   return (
     <div class="placement-part">
@@ -90,7 +91,7 @@ function Decision({ decision, isTold }: DecisionProps) {
       <Facts
         facts={[
           { name: 'Scheduler', value: scheduler },
-          { name: 'Nodes considered', value: String(considered) },
+          { name: 'Nodes considered', value: of === undefined ? String(considered) : `${considered} of ${of}` },
           { name: 'Decided', value: <Time atMs={atMs} /> },
           { name: 'Note', value: note },
         ]}
@@ -98,7 +99,8 @@ function Decision({ decision, isTold }: DecisionProps) {
       {scores.length === 0 ? undefined : (
         <Table label="Scores of the nodes that were fit">
           <caption class="placement-caption">
-            The lowest cost wins{note === undefined ? '' : ', unless the note says otherwise'}.
+            The lowest cost wins{isWished ? ', weighed against the affinity' : ''}
+            {note === undefined ? '' : ', unless the note says otherwise'}.
           </caption>
           <thead>
             <tr>
@@ -106,19 +108,25 @@ function Decision({ decision, isTold }: DecisionProps) {
               <th scope="col" class="number">
                 Cost
               </th>
+              {isWished ? (
+                <th scope="col" class="number">
+                  Affinity
+                </th>
+              ) : undefined}
               <th scope="col" class="placement-bars">
                 <span class="visually-hidden">In comparison</span>
               </th>
             </tr>
           </thead>
           <tbody>
-            {scores.map(({ nodeId, name: node, cost, share, isPicked }) => (
+            {scores.map(({ nodeId, name: node, cost, affinity, share, isPicked }) => (
               <tr key={nodeId} class={isPicked ? 'placement-picked' : undefined}>
                 <th scope="row">
                   <NodeLink id={nodeId} name={node} />
                   {isPicked ? <span class="placement-mark"> picked</span> : undefined}
                 </th>
                 <td class="number">{costText(cost)}</td>
+                {affinity === undefined ? undefined : <td class="number">{signedText(affinity)}</td>}
                 <td class="placement-bars">
                   <span class="placement-bar" style={{ width: `${Math.max(1, share * 100)}%` }} aria-hidden="true" />
                 </td>

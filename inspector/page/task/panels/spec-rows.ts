@@ -1,4 +1,6 @@
 /** A specification as rows for people, in groups; what was not asked for is left out. */
+import { affinityLimits } from '../../../../actors/affinity.ts'
+import { signedText } from '../../../../actors/comparison.ts'
 import type { TaskSpec } from '../../../../actors/model.ts'
 import { mask } from '../../../../actors/shown.ts'
 import { formatBytes, formatCommand, formatCpus, formatDuration, plural } from '../../ui/format.ts'
@@ -70,6 +72,9 @@ const asks = (spec: TaskSpec): SpecRow[] => [
   ...text('Memory', spec.memoryBytes === undefined ? undefined : formatBytes(spec.memoryBytes)),
   ...text('Processes', spec.pidsLimit === undefined ? undefined : `at most ${spec.pidsLimit}`),
   ...(spec.constraints ?? []).flatMap((constraint) => code('Constraint', constraint)),
+  ...(spec.affinities ?? []).flatMap(({ expression, weight = affinityLimits.weightDefault }) =>
+    code('Affinity', `${expression} (${signedText(weight)})`),
+  ),
 ]
 
 function restart({ restart: policy, disconnect }: TaskSpec): SpecRow[] {
