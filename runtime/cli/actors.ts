@@ -6,6 +6,7 @@ import type { AddressFlags } from './address.ts'
 import { type Cli, collect, newCommand } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
 import { UsageError } from './failure.ts'
+import { jsonText } from './harmless.ts'
 import { printable } from './table.ts'
 import { taskReferences } from './task-id.ts'
 
@@ -48,8 +49,7 @@ async function show(cli: Cli, flags: ActorsFlags, options: ActorsOptions): Promi
         for (const line of lines) await output.write('stdout', `${line}\n`)
       } else {
         if (news.missed > 0) output.note(`troupe: ${news.missed} steps were left out, for this was too slow`)
-        for (const step of news.steps)
-          await output.write('stdout', `${isJson ? JSON.stringify(step) : stepLine(step)}\n`)
+        for (const step of news.steps) await output.write('stdout', `${isJson ? jsonText(step) : stepLine(step)}\n`)
       }
       if (flags.watch !== true) break
     }
@@ -61,7 +61,7 @@ async function show(cli: Cli, flags: ActorsFlags, options: ActorsOptions): Promi
 }
 
 const jsonLines = (actors: readonly ActorView[], inLines: boolean): string[] =>
-  inLines ? actors.map((actor) => JSON.stringify(actor)) : [JSON.stringify(actors, null, 2)]
+  inLines ? actors.map((actor) => jsonText(actor)) : [jsonText(actors, 2)]
 
 /** Each below the one that it belongs to; those whose parent is not shown stand at the margin. */
 function treeLines(actors: readonly ActorView[]): string[] {

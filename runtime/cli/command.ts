@@ -48,11 +48,11 @@ export function parseCpus(text: string): number {
 
 /** `key=value` pairs as a record. Throws RangeError. */
 export function parsePairs(texts: readonly string[], what: string): Record<string, string> {
-  const pairs: Record<string, string> = {}
-  for (const text of texts) {
+  const pairs = texts.map((text) => {
     const at = text.indexOf('=')
     if (at < 1) throw new RangeError(`${what} "${text}" has no value; write key=value`)
-    pairs[text.slice(0, at)] = text.slice(at + 1)
-  }
-  return pairs
+    return [text.slice(0, at), text.slice(at + 1)] as const
+  })
+  // Not by assignment, by which one that is named __proto__ would vanish.
+  return Object.fromEntries(pairs)
 }

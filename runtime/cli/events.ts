@@ -10,6 +10,7 @@ import { eventText } from './event-line.ts'
 import { UsageError } from './failure.ts'
 import { type FilterFlags, filterOf, withFilters } from './filter-flags.ts'
 import { followStream, type Told } from './following.ts'
+import { jsonText } from './harmless.ts'
 import { taskReferences } from './task-id.ts'
 
 type From = 'now' | 'snapshot' | LogPosition
@@ -111,7 +112,7 @@ const eventLine = (event: TaskEvent): string =>
 
 /** The shape of `events --json`. `position` is where `--from` goes on after this one; absent within a commit. */
 function eventJson({ atMs, node, ...event }: TaskEvent, position: LogPosition | undefined): string {
-  return JSON.stringify({
+  return jsonText({
     ...event,
     node: node ?? null,
     at: new Date(atMs).toISOString(),

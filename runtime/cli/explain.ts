@@ -9,6 +9,7 @@ import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { formatAge, formatDuration } from './duration.ts'
 import { eventText } from './event-line.ts'
+import { jsonText } from './harmless.ts'
 import { healthText } from './health-flags.ts'
 import { scoreLines } from './score-table.ts'
 import { formatSize } from './size.ts'
@@ -33,7 +34,7 @@ export function buildExplain(cli: Cli): Command {
     const explanation = await withClient(cli, flags, (client) => client.explain(id))
     if (flags.json) {
       const { type: _type, req: _req, ...rest } = explanation
-      cli.output.line(JSON.stringify(rest, null, 2))
+      cli.output.line(jsonText(rest, 2))
       return
     }
     for (const line of explanationLines(explanation, cli.io.clock.nowMs())) cli.output.line(line)

@@ -4,6 +4,7 @@ import { modelLimits, type NodeView } from '../../actors/model.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
+import { jsonText } from './harmless.ts'
 import { buildDrain, buildRemove, buildUndrain } from './node-verbs.ts'
 import type { Output } from './output.ts'
 import { formatSize } from './size.ts'
@@ -86,7 +87,7 @@ export function buildNode(cli: Cli): Command {
     const { items } = await withClient(cli, flags, (client) => client.nodes())
     const nodes = [...items].sort((a, b) => (a.name < b.name ? -1 : 1))
     if (flags.json) {
-      output.line(JSON.stringify(nodes, null, 2))
+      output.line(jsonText(nodes, 2))
       return
     }
     const saysUse = nodes.some(({ used }) => used !== undefined)

@@ -3,6 +3,7 @@
  * pipe into `head`, a terminal that was closed) is no error: what it would have read is dropped.
  */
 import type { Writable } from 'node:stream'
+import { harmless } from './harmless.ts'
 
 export type TerminalStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
@@ -65,14 +66,14 @@ export class Output {
     await room
   }
 
-  /** One line of a result. */
+  /** One line of a result, or several. */
   line(text: string): void {
-    void this.write('stdout', `${text}\n`)
+    void this.write('stdout', `${harmless(text)}\n`)
   }
 
   /** One line for whoever watches; never part of a result. */
   note(text: string): void {
-    void this.write('stderr', `${text}\n`)
+    void this.write('stderr', `${harmless(text).replace(/\s*\n\s*/g, ' ')}\n`)
   }
 
   paint(colour: Colour, text: string, target: 'stdout' | 'stderr' = 'stdout'): string {

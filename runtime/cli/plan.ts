@@ -4,6 +4,7 @@ import type { ClientReplies } from '../../actors/protocol/client.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { exitCodes } from './failure.ts'
+import { jsonText } from './harmless.ts'
 import { taskOf } from './run.ts'
 import { type RunFlags, withTaskFlags } from './run-flags.ts'
 import { scoreLines } from './score-table.ts'
@@ -44,7 +45,7 @@ export function buildPlan(cli: Cli): Command {
     } = await withClient(cli, flags, (client) => {
       return client.plan(flags.id ?? id, spec)
     })
-    if (flags.json) output.line(JSON.stringify(plan, null, 2))
+    if (flags.json) output.line(jsonText(plan, 2))
     else for (const line of planLines(plan, output.columns)) output.line(line)
     if (plan.task === undefined && plan.node === null) cli.exitCode = exitCodes.wouldWait
   })

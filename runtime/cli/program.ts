@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander'
 import { version } from '../version.ts'
 import type { BuildCommand, Cli } from './command.ts'
 import { exitCodeOf, exitCodes } from './failure.ts'
+import { harmless } from './harmless.ts'
 import type { Io } from './io.ts'
 import { Output } from './output.ts'
 
@@ -121,7 +122,7 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
   for (const command of [program, ...program.commands, ...within]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => void cli.output.write('stdout', text),
-      writeErr: (text) => void cli.output.write('stderr', text),
+      writeErr: (text) => void cli.output.write('stderr', harmless(text)),
       outputError: (text, write) => write(`troupe: ${faultText(text)}`),
     })
     const of = pathOf(command)

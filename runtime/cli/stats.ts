@@ -4,6 +4,7 @@ import type { TaskStats } from '../client/task-stats.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { openCliLink, withConnection } from './connection.ts'
+import { jsonText } from './harmless.ts'
 import type { Output } from './output.ts'
 import { formatSize } from './size.ts'
 import { taskReference } from './task-id.ts'
@@ -68,7 +69,7 @@ interface Style {
 }
 
 function textOf(stats: TaskStats, { json, isHeaded, isLive, columns }: Style): string {
-  if (json) return `${JSON.stringify(stats)}\n`
+  if (json) return `${jsonText(stats)}\n`
   const lines = [statsColumns.map(({ text }) => text(stats))]
   if (isHeaded) lines.unshift(statsColumns.map(({ title }) => title))
   return lines.map((cells) => `${lineOf(cells).slice(0, columns)}${isLive ? '\u001b[K' : ''}\n`).join('')

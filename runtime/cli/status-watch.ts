@@ -5,6 +5,7 @@ import type { AddressFlags } from './address.ts'
 import type { Cli } from './command.ts'
 import { openCliLink } from './connection.ts'
 import { followStream, type Told } from './following.ts'
+import { jsonText } from './harmless.ts'
 import { tableLines } from './table.ts'
 import { summaryOf, taskColumns, taskJson } from './task-row.ts'
 
@@ -71,7 +72,7 @@ class Lines {
   close(): void {}
 
   async #line(task: TaskView): Promise<void> {
-    await this.#write(this.#json ? JSON.stringify(taskJson(task)) : summaryOf(task))
+    await this.#write(this.#json ? jsonText(taskJson(task)) : summaryOf(task))
   }
 
   async #removed(id: string): Promise<void> {

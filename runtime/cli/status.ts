@@ -7,6 +7,7 @@ import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
 import { withClient, withConnection } from './connection.ts'
 import { type FilterFlags, filterOf, withFilters } from './filter-flags.ts'
+import { jsonText } from './harmless.ts'
 import { tableLines } from './table.ts'
 import { taskReferences } from './task-id.ts'
 import { taskColumns, taskJson } from './task-row.ts'
@@ -51,9 +52,7 @@ async function allPages(client: Client, filter: TaskFilter, all: boolean): Promi
 
 function print({ io, output }: Cli, tasks: readonly TaskView[], json: boolean): void {
   if (json) {
-    output.line(
-      tasks.length === 0 ? '[]' : `[\n${tasks.map((task) => `  ${JSON.stringify(taskJson(task))}`).join(',\n')}\n]`,
-    )
+    output.line(tasks.length === 0 ? '[]' : `[\n${tasks.map((task) => `  ${jsonText(taskJson(task))}`).join(',\n')}\n]`)
     return
   }
   for (const line of tableLines(taskColumns(io.clock.nowMs(), output), tasks, output.columns)) output.line(line)
