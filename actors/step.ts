@@ -10,6 +10,7 @@
  */
 import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EventObject, StateValue } from 'xstate'
 import { type Effect, effectTypes } from './effects.ts'
+import { lean, leanCopy } from './lean.ts'
 
 /** Every event carries the time and the chance of its step, stamped by the host, so that a replay gives the same. */
 export interface Stamp {
@@ -88,7 +89,7 @@ function collecting<T>(body: () => T): [T, readonly Effect[]] {
 export function initialStep(machine: AnyStateMachine, input: unknown): Step {
   const [snapshot, effects] = collecting(() => machine.getInitialSnapshot(scope, input as never) as AnyMachineSnapshot)
   if (snapshot.status === 'error') throw snapshot.error
-  return { snapshot, effects, changed: true }
+  return { snapshot: lean(machine, snapshot), effects, changed: true }
 }
 
 /**
@@ -99,7 +100,8 @@ export function step(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, eve
   if (snapshot.status !== 'active') return { snapshot, effects: [], changed: false }
   const [next, effects] = collecting(() => machine.transition(snapshot, event, scope) as AnyMachineSnapshot)
   // A transition that only acts gives the very same snapshot back, and what it asks for must be carried out all the same.
-  return { snapshot: next, effects, changed: next !== snapshot || effects.length > 0 }
+  if (next === snapshot) return { snapshot, effects, changed: effects.length > 0 }
+  return { snapshot: lean(machine, next, snapshot), effects, changed: true }
 }
 
 export function persist(snapshot: AnyMachineSnapshot): PersistedSnapshot {
@@ -115,12 +117,15 @@ export function persist(snapshot: AnyMachineSnapshot): PersistedSnapshot {
 
 /** The inverse of `persist`. Give it a fresh copy: it becomes part of the snapshot. Throws on a state the machine does not have. */
 export function restore(machine: AnyStateMachine, persisted: PersistedSnapshot): AnyMachineSnapshot {
+  const { status, value, context } = persisted
+  const copy = status === 'active' ? leanCopy(machine, value, context) : undefined
+  if (copy !== undefined) return copy
   const snapshot = machine.restoreSnapshot(
     { ...persisted, output: persisted.output, error: persisted.error, historyValue: {}, children: {} } as never,
     scope,
   ) as AnyMachineSnapshot
   if (snapshot.status === 'error' && persisted.status !== 'error') throw snapshot.error
-  return snapshot
+  return lean(machine, snapshot)
 }
 
 /** A state value as a path: `Pending.Queued`; the regions of a parallel state are joined by `+`. */

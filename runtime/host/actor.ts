@@ -19,7 +19,7 @@ import { type Journal, journalLimits } from './journal.ts'
 import { type Kind, type KindName, kinds } from './kinds.ts'
 import { type Letter, Mailboxes } from './mailbox.ts'
 import { type ActorRecord, actorRecord, encodeRecord } from './record.ts'
-import { Timers } from './timers.ts'
+import { Timers, type TimersOwner } from './timers.ts'
 import { Turn } from './turn.ts'
 
 /** An actor as its host holds it. */
@@ -83,6 +83,7 @@ export class ActorHost {
   observer: StepObserver | undefined
   readonly #options: ActorHostOptions
   readonly #mailboxes = new Mailboxes()
+  readonly #timersOwner: TimersOwner
   #draining = false
   #turning = false
   /** Whether the turn that is being made has stepped anything yet. */
@@ -90,6 +91,8 @@ export class ActorHost {
 
   constructor(options: ActorHostOptions) {
     this.#options = options
+    const fire: TimersOwner['fire'] = (address, timer) => this.#put({ address, event: timer.event, timer })
+    this.#timersOwner = { clock: options.clock, fire }
   }
 
   /** Takes a stored actor in. Tell it `Recovered` next: its machine learns of it, and then its timers run again. */
@@ -146,7 +149,7 @@ export class ActorHost {
   }
 
   #hold(address: string, kind: KindName, snapshot: AnyMachineSnapshot): HostedActor {
-    const timers = new Timers(this.#options.clock, (timer) => this.#put({ address, event: timer.event, timer }))
+    const timers = new Timers(this.#timersOwner, address)
     const actor: HostedActor = { address, kind, snapshot, revision: 0, timers, sinceMs: undefined }
     this.actors.set(address, actor)
     return actor

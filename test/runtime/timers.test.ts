@@ -191,7 +191,7 @@ describe('Timers', () => {
   const build = () => {
     const clock = new HandClock()
     const fired: string[] = []
-    return { clock, fired, timers: new Timers(clock, ({ id }) => fired.push(id)) }
+    return { clock, fired, timers: new Timers({ clock, fire: (_, { id }) => fired.push(id) }, 'a') }
   }
 
   test('bounds its delay to what a clock can hold', () => {

@@ -31,8 +31,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/host/timers.ts',
-        find: 'for (const timer of stored) this.#recorded.set',
-        replace: 'for (const timer of stored.slice(1)) this.#recorded.set',
+        find: 'for (const timer of stored) this.#recorded?.set',
+        replace: 'for (const timer of stored.slice(1)) this.#recorded?.set',
       },
     ],
   },
@@ -156,8 +156,29 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'runtime/manager/workers.ts',
-        find: 'if (open.get(taskId) !== attempt) placement.reserve(nodeId, taskId, attempt, reserved)',
+        find: 'if (open.get(taskId) !== attempt) placement.reserve(nodeId, taskId, attempt, reserved, ports)',
         replace: '',
+      },
+    ],
+  },
+  {
+    name: 'a given-up attempt is taken to hold no port',
+    edits: [
+      {
+        file: 'runtime/manager/workers.ts',
+        find: 'placement.reserve(nodeId, taskId, attempt, reserved, ports)',
+        replace: 'placement.reserve(nodeId, taskId, attempt, reserved)',
+      },
+    ],
+  },
+  {
+    name: 'the ports of an attempt are given back as soon as it is to stop',
+    edits: [
+      {
+        file: 'runtime/manager/book.ts',
+        find: 'if (!isSame || before.action',
+        replace:
+          "if (isSame && after.action === 'stop') placement.reserve(after.nodeId, after.taskId, after.attempt, after.reserved)\n    if (!isSame || before.action",
       },
     ],
   },
