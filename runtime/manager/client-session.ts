@@ -330,7 +330,7 @@ export class ClientSession {
     const { tasks, outputs } = this.#parts
     const taskId = await tasks.resolve(prefix)
     const view = await tasks.view(taskId)
-    const { attempts } = await tasks.explain(taskId, this.#access)
+    const attempts = await tasks.attempts(taskId)
     if (attempt !== undefined && !attempts.some((one) => one.attempt === attempt)) {
       throw new TroupeError('NotFound', `${taskId} has no attempt ${attempt} that is remembered; explain lists them`)
     }

@@ -4,7 +4,7 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import { shownSpec } from '../../actors/environment.ts'
-import { modelLimits, type TaskSpec, type TaskView } from '../../actors/model.ts'
+import { type AttemptSummary, modelLimits, type TaskSpec, type TaskView } from '../../actors/model.ts'
 import { checkSpec } from '../../actors/policies.ts'
 import type { Access } from '../../actors/protocol/access.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
@@ -356,14 +356,18 @@ export class Tasks {
     return bytes === undefined ? undefined : (decodeRecord(bytes) as TaskSpec)
   }
 
+  /** Its attempts, as many as are remembered. Throws `NotFound`, or `Internal` for a record that cannot be read. */
+  async attempts(taskId: string): Promise<readonly AttemptSummary[]> {
+    const snapshot = this.#actor(taskId)?.snapshot ?? (await this.stored(taskId))
+    return (snapshot.context as TaskContext).attempts
+  }
+
   /** Why a task is where it is. */
   async explain(prefix: string, access: Access): Promise<Omit<ClientReplies['Explanation'], 'type' | 'req'>> {
     const { placement, history, clock } = this.#options
     const taskId = await this.resolve(prefix)
     const actor = this.#actor(taskId)
-    const bytes = actor === undefined ? await this.#options.storage.get(keys.task(taskId)) : undefined
-    if (actor === undefined && bytes === undefined) throw await this.#missing(taskId)
-    const snapshot = actor?.snapshot ?? this.#read(taskId, bytes as Uint8Array).snapshot
+    const snapshot = actor?.snapshot ?? (await this.stored(taskId))
     const context = snapshot.context as TaskContext
     const spec = await this.specOf(taskId)
     if (spec === undefined) throw new TroupeError('Internal', `the specification of ${taskId} is gone`)

@@ -63,6 +63,18 @@ describe('a plan', () => {
     expect((await client.query({ scope: 'all' })).items).toHaveLength(4)
   })
 
+  test('reckons with the ports that are held', async () => {
+    const range = { from: 20_000, to: 20_010 }
+    await rig.worker({ nodeId: 'n1', node: { ports: range } })
+    const web = spec({ ports: [{ target: 80, host: 8_080 }] })
+    expect(await client.plan(undefined, web)).toMatchObject({ nodeId: 'n1' })
+    // Nothing is held by having planned it.
+    expect(await client.plan(undefined, web)).toMatchObject({ nodeId: 'n1' })
+    await client.submit('web', web)
+    expect(await client.plan(undefined, web)).toMatchObject({ nodeId: null, why: expect.stringContaining('8080') })
+    expect(await client.plan(undefined, spec({ ports: [{ target: 80 }] }))).toMatchObject({ nodeId: 'n1' })
+  })
+
   test('is said without any node, too', async () => {
     expect(await client.plan(undefined, spec())).toMatchObject({ node: null, why: 'no node has registered', ahead: 0 })
   })

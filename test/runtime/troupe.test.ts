@@ -57,6 +57,21 @@ describe.each(['near', 'far'] as const)('%s', (where) => {
     expect((await troupe().list({ filter: { states: ['Failed'] } })).tasks).toEqual([])
   })
 
+  test('plans what would be run, and runs nothing', async () => {
+    const plan = await troupe().plan(spec)
+    expect(plan).toMatchObject({ why: null, ahead: 0 })
+    expect(plan.decisions[0]).toMatchObject({ scheduler: 'round-robin', picked: plan.nodeId })
+    expect((await troupe().list({ scope: 'all' })).tasks).toEqual([])
+    const nowhere = await troupe().plan({ ...spec, constraints: ['zone=moon'] })
+    expect(nowhere).toMatchObject({ node: null, why: '1 node does not match zone=moon' })
+    const { id } = await running(troupe())
+    expect((await troupe().plan(spec, { id })).task).toMatchObject({ id, state: 'Running' })
+    const conflict = troupe().plan({ ...spec, labels: { other: 'yes' } }, { id })
+    await expect(conflict).rejects.toMatchObject({ code: 'Conflict' })
+    await expect(troupe().plan({ ...spec, driver: 'docker' })).rejects.toMatchObject({ code: 'Invalid' })
+    await expect(troupe().plan({ driver: 5 } as never)).rejects.toMatchObject({ code: 'Invalid' })
+  })
+
   test('waits, stops, runs again, explains', async () => {
     const task = await running(troupe())
     await expect(task.rerun()).rejects.toMatchObject({ code: 'Conflict' })
