@@ -42,7 +42,12 @@ function populate(): void {
   const fields = { name: evil, driver: evil, node: evil, nodeId: evil, image: evil, signal: evil, detail: evil }
   const event = { type: 'Exited', exitCode: 3, nodeName: evil, why: evil, message: evil, code: evil, signal: evil }
   const more = { reason: evil, command: [evil], labels: { [evil]: evil }, attempt: 1, exitCode: 3 }
-  manager.commit('evil', { ...fields, ...more, state: 'Failed' as const, outcome: 'exit' as const, finishedAtMs: 1 }, evil, event)
+  manager.commit(
+    'evil',
+    { ...fields, ...more, state: 'Failed' as const, outcome: 'exit' as const, finishedAtMs: 1 },
+    evil,
+    event,
+  )
   manager.specs.set('evil', { driver: 'process', command: [evil], constraints: [`a=${evil}`] })
   manager.nodes.push({
     ...{ id: 'evil', name: evil, state: 'Ready', draining: false, tasks: 0, labels: { [evil]: evil } },
