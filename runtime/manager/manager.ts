@@ -211,11 +211,11 @@ export class ManagerHost {
       nodeChanges.changed(turn, nodeIdOf(node.address), registrationOf(node).name)
       actors.nodeRemoved(turn, node)
     }
-    const onChanged = onReserved
-    const nodes: Nodes = new Nodes({ ...passages, host, book, placement, liveness, logger, onChanged, onRemoved })
-    const setAside = new Set<string>()
     // What is said because of what peers do.
     const peerLogger = createSparingLogger(logger, clock)
+    const theirs = { onChanged: onReserved, onRemoved, logger: peerLogger }
+    const nodes: Nodes = new Nodes({ ...passages, ...theirs, host, book, placement, liveness })
+    const setAside = new Set<string>()
     const shared = {
       ...{ setAside, host, journal, book, desired, nodes, placement, liveness, streams, nodeChanges },
       ...{ ...passages, clock, random, logger: peerLogger },

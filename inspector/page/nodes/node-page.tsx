@@ -70,6 +70,7 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
         { name: 'Labels', value: <Labels labels={node.labels} /> },
         { name: 'Load', value: used === undefined ? undefined : `${used.load1.toFixed(2)} over a minute` },
         { name: 'Disk', value: diskOf(node) },
+        { name: 'Same machine', value: sharedText(node) },
         { name: 'Use was told', value: usedAtMs === undefined ? whyNoUse(node) : <Time atMs={usedAtMs} /> },
         { name: 'Id', value: <code>{node.id}</code> },
         { name: 'Actors', value: <ActorLinks id={node.id} /> },
@@ -77,6 +78,9 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
     />
   )
 }
+
+const sharedText = ({ sharesMachineWith: others }: NodeView): string | undefined =>
+  others && `as ${others.join(', ')}, and together they offer more than it has`
 
 const whyNoUse = ({ state }: NodeView): string =>
   state === 'Down' ? 'not while it is down' : 'not yet, or its worker does not tell'
