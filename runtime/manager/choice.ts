@@ -9,7 +9,15 @@ import { type Decided, decideAmong, explainRefusal, schedulerLimits } from '../.
 import type { Ask, Scheduler } from '../../actors/schedulers/scheduler.ts'
 import { allSchedulers } from '../../actors/schedulers/schedulers.ts'
 import type { Capacity, Slot } from './capacity.ts'
-import { kindOf, type Prospect, Prospects, prospectLimits, type Sample, sampleOf } from './prospects.ts'
+import {
+  kindOf,
+  type Prospect,
+  type ProspectLimits,
+  Prospects,
+  prospectLimits,
+  type Sample,
+  sampleOf,
+} from './prospects.ts'
 
 export interface Picked {
   readonly nodeId: string
@@ -24,11 +32,14 @@ interface Considered<State> extends Decided<State> {
 export class Choice<State> {
   readonly #capacity: Capacity
   readonly #scheduler: Scheduler<State>
-  readonly #prospects = new Prospects()
+  readonly #limits: ProspectLimits
+  readonly #prospects: Prospects
   #state: State
   #cursor = 0
 
-  constructor(capacity: Capacity, scheduler: Scheduler<State>) {
+  constructor(capacity: Capacity, scheduler: Scheduler<State>, limits: ProspectLimits) {
+    this.#limits = limits
+    this.#prospects = new Prospects(limits)
     this.#capacity = capacity
     this.#scheduler = scheduler
     this.#state = scheduler.initial
@@ -78,7 +89,7 @@ export class Choice<State> {
   }
 
   get #isSampled(): boolean {
-    return this.#capacity.ring.length > prospectLimits.allScoredMax
+    return this.#capacity.ring.length > this.#limits.allScoredMax
   }
 
   #consider<Any>(
@@ -105,7 +116,7 @@ export class Choice<State> {
    */
   #sample(prospect: Prospect, ask: Ask, from: number): Sample {
     const { ring } = this.#capacity
-    const wanted = sampleOf(ring.length)
+    const wanted = sampleOf(ring.length, this.#limits)
     const sample = prospect.sample(ring, from, wanted)
     const wishes = this.#isSampled ? (ask.affinities ?? []).map(wishOf) : []
     let { considered } = sample

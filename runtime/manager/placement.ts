@@ -18,7 +18,7 @@ import { type Ask, type CandidateNode, fitnessOf, type Scheduler } from '../../a
 import { Capacity, type CapacityNode } from './capacity.ts'
 import { Choice } from './choice.ts'
 import { Heap } from './heap.ts'
-import { kindOf } from './prospects.ts'
+import { kindOf, type ProspectLimits, prospectLimits } from './prospects.ts'
 
 export interface Placed {
   readonly taskId: string
@@ -58,7 +58,12 @@ const groupPrecedes = (a: Group, b: Group): boolean =>
 
 /** Equal for asks that get the same answer from every node, and of the same scheduler the same pick. */
 const keyOf = ({ prefer, avoid, affinities }: Ask, kind: string): string =>
-  JSON.stringify([kind, prefer ?? null, avoid ?? null, affinities?.map((each) => [each.expression, each.weight]) ?? null])
+  JSON.stringify([
+    kind,
+    prefer ?? null,
+    avoid ?? null,
+    affinities?.map((each) => [each.expression, each.weight]) ?? null,
+  ])
 
 export class Placement<State = unknown> {
   readonly #capacity = new Capacity()
@@ -74,8 +79,8 @@ export class Placement<State = unknown> {
   /** What `next` gave out and the caller has not reserved yet. */
   #pick: { taskId: string; nodeId: string; reserved: Resources } | undefined
 
-  constructor(scheduler: Scheduler<State>) {
-    this.#choice = new Choice(this.#capacity, scheduler)
+  constructor(scheduler: Scheduler<State>, limits: ProspectLimits = prospectLimits) {
+    this.#choice = new Choice(this.#capacity, scheduler, limits)
   }
 
   /** How many tasks wait. */

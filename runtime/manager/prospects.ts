@@ -23,9 +23,12 @@ export const prospectLimits = {
   keptMax: 4,
 } as const
 
-/** How many fit nodes are scored of so many nodes: all of few, else as many as the count has binary digits. */
-export const sampleOf = (nodes: number): number =>
-  nodes <= prospectLimits.allScoredMax ? nodes : Math.ceil(Math.log2(nodes))
+/** Those that a test may set otherwise, to see with few nodes what happens with many. */
+export type ProspectLimits = Readonly<Record<'allScoredMax' | 'kindsMax', number>>
+
+/** How many fit nodes are scored of so many nodes: all of few, else as many as the count has binary digits, and 2 at least. */
+export const sampleOf = (nodes: number, { allScoredMax }: ProspectLimits): number =>
+  nodes <= allScoredMax ? nodes : Math.max(2, Math.ceil(Math.log2(nodes)))
 
 /** Equal for asks that the filters answer alike for every node. */
 export const kindOf = (ask: Ask): string =>
@@ -143,14 +146,19 @@ export class Prospect {
 
 /** The kinds of asks that were asked about lately. */
 export class Prospects {
+  readonly #kindsMax: number
   /** By kind, the one asked about last at the end. */
   readonly #prospects = new Map<string, Prospect>()
+
+  constructor({ kindsMax }: ProspectLimits) {
+    this.#kindsMax = kindsMax
+  }
 
   of(kind: string, ask: Ask): Prospect {
     const prospect = this.#prospects.get(kind) ?? new Prospect(ask)
     this.#prospects.delete(kind)
     this.#prospects.set(kind, prospect)
-    if (this.#prospects.size > prospectLimits.kindsMax) {
+    if (this.#prospects.size > this.#kindsMax) {
       this.#prospects.delete(this.#prospects.keys().next().value as string)
     }
     return prospect
