@@ -80,7 +80,7 @@ export function createDockerDriver(options: DockerDriverOptions): Driver {
     probe: () => probe(engine),
     async watch(scope, listener) {
       if (bound !== undefined) throw new Error('the docker driver is bound already')
-      await mkdir(outputDir, { recursive: true })
+      await mkdir(outputDir, { recursive: true, mode: 0o700 })
       bound = bind(options, engine, scope, listener)
       bound.kept.begin()
       await bound.watch.begin()

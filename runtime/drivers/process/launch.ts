@@ -42,6 +42,8 @@ export function launchSpawner(options: LaunchOptions): Launch {
   const logPath = join(dir, spawnerFiles.log)
   const logSize = statSync(logPath, { throwIfNoEntry: false })?.size ?? 0
   const log = openSync(logPath, logSize > logBytesMax ? 'w' : 'a', 0o600)
+  // What `flock` would make, everybody could read.
+  closeSync(openSync(join(dir, spawnerFiles.lock), 'a', 0o600))
   const lock = ['--no-fork', '--nonblock', '--conflict-exit-code', String(takenExitCode), spawnerFiles.lock]
   let failure: string | undefined
   try {
