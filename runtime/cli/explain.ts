@@ -11,11 +11,13 @@ import { formatAge, formatDuration } from './duration.ts'
 import { eventText } from './event-line.ts'
 import { jsonText } from './harmless.ts'
 import { healthText } from './health-flags.ts'
+import { mountsText } from './mount.ts'
 import { scoreLines } from './score-table.ts'
 import { formatSize } from './size.ts'
 import { printable, tableLines } from './table.ts'
 import { taskReference } from './task-id.ts'
 import { detailOf } from './task-row.ts'
+import { variablesText } from './variables.ts'
 
 type Explanation = ClientReplies['Explanation']
 
@@ -75,6 +77,8 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Reason', reason],
     ['Runs', what],
     ['Node', task.node ?? 'none yet'],
+    ['Variables', variablesText(spec)],
+    ['Mounts', mountsText(spec)],
     ['Health', healthText(spec.health, task.health, nowMs)],
     ['Asks for', askedText(task, spec)],
     ['Constraints', spec.constraints?.join(', ')],

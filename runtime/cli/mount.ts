@@ -1,7 +1,7 @@
 /** Mounts as people write them: `SOURCE:TARGET[:ro|:rw]`, and `TARGET[:size=SIZE]` for one in memory. */
 import { isAbsolute, resolve } from 'node:path'
-import type { Mount, Tmpfs } from '../../actors/model.ts'
-import { parseSize } from './size.ts'
+import type { Mount, TaskSpec, Tmpfs } from '../../actors/model.ts'
+import { formatSize, parseSize } from './size.ts'
 
 /** Throws RangeError with a sentence. `folder` is what a relative source is relative to; absolute. */
 export function parseMount(text: string, folder: string): Mount {
@@ -26,6 +26,16 @@ export function absoluteSource(source: string, folder: string): string {
     throw new RangeError(`"${source}" is no mount: there are no volumes with names; write ./${source} for a folder`)
   }
   return resolve(folder, source)
+}
+
+/** For people; undefined if there is nothing to say. */
+export function mountsText({ mounts = [], tmpfs = [], readOnly }: TaskSpec): string | undefined {
+  const texts = [
+    ...mounts.map((mount) => `${mount.source}:${mount.target}${mount.readOnly ? ':ro' : ''}`),
+    ...tmpfs.map(({ target, sizeBytes }) => `${target} in memory${sizeBytes ? ` (${formatSize(sizeBytes)})` : ''}`),
+    ...(readOnly ? ['all else is read-only'] : []),
+  ]
+  return texts.length === 0 ? undefined : texts.join(', ')
 }
 
 /** Throws RangeError with a sentence. */

@@ -2,7 +2,15 @@
  * Variables of a task as people write them: `KEY=VALUE`, or `KEY` alone for the value that it has here. No sentence about
  * them shows a value, or a text that may be one.
  */
+import type { TaskSpec } from '../../actors/model.ts'
 import { UsageError } from './failure.ts'
+
+export const variableLimits = {
+  /** How many are named for people. */
+  shownMax: 20,
+  /** Of a value, in characters. */
+  shownCharsMax: 60,
+} as const
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -20,6 +28,18 @@ function readVariable(text: string): Written {
 // What every object has is no variable.
 const valueHere = (env: Environment, name: string): string | undefined =>
   Object.hasOwn(env, name) ? env[name] : undefined
+
+/** For people, with the values as they were told; undefined if there are none. */
+export function variablesText({ env = {}, secretEnv = {} }: TaskSpec): string | undefined {
+  const { shownMax, shownCharsMax } = variableLimits
+  const all = [...Object.entries(env), ...Object.entries(secretEnv)]
+  const texts = all.slice(0, shownMax).map(([name, value]) => {
+    const cut = value.length <= shownCharsMax ? value : `${value.slice(0, shownCharsMax)}…`
+    return `${name}=${cut}`
+  })
+  if (all.length > shownMax) texts.push(`… and ${all.length - shownMax} more`)
+  return texts.length === 0 ? undefined : texts.join(', ')
+}
 
 /** Of a flag, each of its texts. As docker does, a `KEY` that has no value here is left out. Throws UsageError. */
 export function variablesFrom(texts: readonly string[], flag: string, env: Environment): Map<string, string> {

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { variablesInFile } from '../../runtime/cli/variables.ts'
+import { mountsText } from '../../runtime/cli/mount.ts'
+import { variablesInFile, variablesText } from '../../runtime/cli/variables.ts'
 import { cli as runCommand } from './cli-rig.ts'
 import { FakeManager, token } from './client-manager.ts'
 
@@ -125,6 +126,31 @@ describe('variables', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).not.toContain('hunter2')
     expect(manager.specs.size).toBe(0)
+  })
+})
+
+describe('for people', () => {
+  const docker = { driver: 'docker', image: 'x' }
+
+  test('variables are named with what was told of them, and many are cut', () => {
+    expect(variablesText(docker)).toBeUndefined()
+    expect(variablesText({ ...docker, env: { A: 'x'.repeat(61) }, secretEnv: { KEY: '***' } })).toBe(
+      `A=${'x'.repeat(60)}…, KEY=***`,
+    )
+    const many = Object.fromEntries(Array.from({ length: 23 }, (_, at) => [`V${at}`, '']))
+    expect(variablesText({ ...docker, env: many })).toMatch(/V19=, … and 3 more$/)
+  })
+
+  test('mounts are written as they are asked for', () => {
+    expect(mountsText(docker)).toBeUndefined()
+    const mounts = [
+      { source: '/a', target: '/b', readOnly: true },
+      { source: '/c', target: '/d' },
+    ]
+    const tmpfs = [{ target: '/run', sizeBytes: 2 ** 20 }, { target: '/tmp' }]
+    expect(mountsText({ ...docker, mounts, tmpfs, readOnly: true })).toBe(
+      '/a:/b:ro, /c:/d, /run in memory (1MiB), /tmp in memory, all else is read-only',
+    )
   })
 })
 

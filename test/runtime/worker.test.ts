@@ -73,6 +73,36 @@ describe('the variables of an attempt', () => {
   })
 })
 
+describe('a secret on the disk of its worker', () => {
+  test('is there while the attempt is, also for the next life of the worker, and gone with its record', async () => {
+    const stage = await Stage.open()
+    const first = stage.begin()
+    await stage.connected(first)
+    // As the manager sends it.
+    stage.manager.want(a, { spec: { ...spec, env: { KEY: 'hunter2' } } })
+    await until('it is running', () => stage.manager.status(a)?.startedAtMs !== undefined)
+    const kept = async (): Promise<string[]> => {
+      const found: string[] = []
+      for await (const [name, value] of stage.storage.scan({ gte: '', lt: '\uffff' })) {
+        if (Buffer.from(value).includes('hunter2')) found.push(name)
+      }
+      return found
+    }
+    expect(await kept()).toEqual(['spec/task-a.1'])
+    first.kill()
+    const second = stage.begin()
+    await stage.connected(second)
+    expect(await kept()).toEqual(['spec/task-a.1'])
+    stage.world.exit(a, 3)
+    await until('its end is reported', () => stage.manager.status(a)?.end !== undefined)
+    stage.manager.unwant(a)
+    await until('it is removed', () => stage.world.removed.includes('task-a.1'))
+    await settle()
+    expect(await kept()).toEqual([])
+    await second.worker.stop()
+  })
+})
+
 describe('the life of an attempt', () => {
   test('run, running, ended, acknowledged, absent, removed', async () => {
     const stage = await Stage.open()
