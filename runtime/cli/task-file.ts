@@ -78,10 +78,17 @@ export function parseTaskFile(text: string, file: string, folder = '/'): TaskFil
   const fault = findFault(spec)
   if (fault) {
     const path = fault.path.map((name, depth) => (depth === 0 ? (task.origins.get(name) ?? name) : name))
-    const where = path.length === 0 ? 'the task' : `"${path.join('.')}"`
+    const where = path.length === 0 ? 'the task' : `"${namesOf(path).join('.')}"`
     throw source.fault(path, `${where} ${fault.message}`)
   }
   return { spec: spec as TaskSpec, id: id === undefined ? undefined : readId(source, id) }
+}
+
+/** As they are shown. Of a variable that is written without a space behind its colon the value is a part of its name. */
+const namesOf = ([field = '', name, ...rest]: readonly string[]): string[] => {
+  if (name === undefined) return [field]
+  const isVariable = field === 'env' || field === 'secretEnv'
+  return [field, isVariable ? name.replace(/[^\w.-].*$/s, '…') : name, ...rest]
 }
 
 function nest(source: Source, spec: Fields, origins: Map<string, string>, folder: string): void {
@@ -169,7 +176,8 @@ interface Source {
 
 function openSource(text: string, file: string): Source {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
+  // Its own check for keys that come twice takes time by the square of their number, and its warnings quote the file.
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, logLevel: 'error' })
   const at = (line: number, sentence: string) =>
     new UsageError(`${file}:${line}: ${sentence}.`.replace(/([.?])\.$/, '$1'))
   const broken = document.errors[0] ?? document.warnings[0]
@@ -177,6 +185,8 @@ function openSource(text: string, file: string): Source {
     throw at(broken.linePos?.[0].line ?? 1, 'a second document begins; a file holds one task, so make it two files')
   // Behind a colon stands what was read, which may be a secret.
   if (broken) throw at(broken.linePos?.[0].line ?? 1, broken.message.split(/ at line \d|\n|: /)[0] ?? 'it is no YAML')
+  const odd = oddKey(document.contents)
+  if (odd !== undefined) throw at(lines.linePos(odd.offset).line, odd.sentence)
   const fault = (path: Path, sentence: string) => {
     const offset = offsetOf(document, path)
     return at(offset === undefined ? 1 : lines.linePos(offset).line, sentence)
@@ -203,6 +213,27 @@ function openSource(text: string, file: string): Source {
       }
     },
   }
+}
+
+/** The first key that its map has already, or that is no text. */
+function oddKey(root: unknown): { readonly offset: number; readonly sentence: string } | undefined {
+  const waiting = [root]
+  while (waiting.length > 0) {
+    const node = waiting.pop()
+    if (isSeq(node)) for (const item of node.items.toReversed()) waiting.push(item)
+    if (!isMap(node)) continue
+    const known = new Set<unknown>()
+    for (const { key } of node.items) {
+      const offset = (key as Node | null)?.range?.[0] ?? 0
+      if (!isScalar(key)) return { offset, sentence: 'A key must be text' }
+      const name = String(key.value)
+      // A merge may come twice.
+      if (known.has(name) && name !== '<<') return { offset, sentence: 'Map keys must be unique' }
+      known.add(name)
+    }
+    for (const { value } of node.items.toReversed()) waiting.push(value)
+  }
+  return undefined
 }
 
 // The place of the key, or of the item of a list; of what holds it, where there is no such thing.
