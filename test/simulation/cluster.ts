@@ -6,6 +6,7 @@ import type { Storage } from '../../runtime/storage/storage.ts'
 import { WorkerHost } from '../../runtime/worker/worker.ts'
 import { watchDrains } from './checks/drains.ts'
 import { watchLeases } from './checks/leases.ts'
+import { watchPorts } from './checks/ports.ts'
 import type { LivingConnection } from './connection.ts'
 import { Customer } from './customer.ts'
 import { Disk } from './disk.ts'
@@ -128,7 +129,10 @@ export class Cluster {
     this.#addSite(site)
     this.network.addPlace(address, site)
     watchLeases(this.world, this.disk(name), () => site.bornMs)
-    this.disk(name).onApplied = watchDrains(this.world, this.disk(name))
+    const watches = [watchDrains(this.world, this.disk(name)), watchPorts(this.world, this.disk(name))]
+    this.disk(name).onApplied = (ops) => {
+      for (const watch of watches) watch(ops)
+    }
   }
 
   #addWorker(name: string): void {
@@ -137,7 +141,11 @@ export class Cluster {
     const engine = new Engine(this.world, name, this.ledger)
     this.engines.set(name, engine)
     this.ledger.addEngine(engine, offer)
-    const registration = { name, resources: offer, labels: { zone: name === 'worker-1' ? 'a' : 'b' } }
+    const registration = {
+      ...{ name, resources: offer, labels: { zone: name === 'worker-1' ? 'a' : 'b' } },
+      // In scenes of before there are none, so that what a seed does in them stays the same.
+      ...(this.scene.portChance === 0 ? {} : { ports: { from: 9_000, to: 9_004 } }),
+    }
     const site = new Site(this.world, name, 'worker', ({ life, logger, onBoundary, onFailure }) => {
       const driver: Driver = new SimulatedDriver(this.world, engine, life, this.variant?.driver)
       return new WorkerHost({

@@ -198,11 +198,11 @@ export class Customer {
   async audit(): Promise<string[]> {
     const { items } = await this.#persist((client) => client.nodes())
     const missing = this.#options.nodes.filter((node) => items.filter(({ name }) => name === node).length !== 1)
-    const unready = items.filter(({ state, draining, tasks, reserved }) => {
-      return state !== 'Ready' || draining || tasks + reserved.cpus + reserved.memoryBytes > 0
+    const unready = items.filter(({ state, draining, tasks, reserved, portsHeld = 0 }) => {
+      return state !== 'Ready' || draining || tasks + portsHeld + reserved.cpus + reserved.memoryBytes > 0
     })
-    const describe = ({ name, state, draining, tasks, reserved }: NodeView) =>
-      `${name} is ${state}${draining ? ', draining' : ''}, with ${tasks} tasks and ${JSON.stringify(reserved)} reserved`
+    const describe = ({ name, state, draining, tasks, reserved, portsHeld }: NodeView) =>
+      `${name} is ${state}${draining ? ', draining' : ''}, with ${tasks} tasks, ${portsHeld} ports and ${JSON.stringify(reserved)} reserved`
     return [...missing.map((name) => `${name} is not there once`), ...unready.map(describe)]
   }
 

@@ -132,7 +132,7 @@ export class SimulatedDriver implements Driver {
       this.#tellOf(known)
       return this.#told()
     }
-    const failure = await this.#prepare(key, script, signal)
+    const failure = await this.#prepare(key, script, spec.ports !== undefined, signal)
     if (failure !== undefined) {
       this.#refuse(key, failure.code, failure.message, failure.retryable)
       return this.#told()
@@ -149,7 +149,7 @@ export class SimulatedDriver implements Driver {
     return this.#told()
   }
 
-  async #prepare(key: AttemptKey, script: Script, signal: AbortSignal) {
+  async #prepare(key: AttemptKey, script: Script, hasPorts: boolean, signal: AbortSignal) {
     if (script.pullMs > 0) {
       this.#tell({ type: 'Pulling', key, atMs: this.#life.clock.nowMs() })
       await this.#life.sleep(script.pullMs)
@@ -158,7 +158,8 @@ export class SimulatedDriver implements Driver {
       return { code: 'start-failed', message: 'It was stopped before it was started.', retryable: true }
     if (key.attempt > script.failingStarts) return undefined
     const { retryable } = script
-    return { code: retryable ? 'pull-failed' : 'no-such-image', message: 'The script has it fail.', retryable }
+    const code = retryable ? (hasPorts ? 'port-taken' : 'pull-failed') : 'no-such-image'
+    return { code, message: 'The script has it fail.', retryable }
   }
 
   #armKill(container: Container, graceMs: number): void {

@@ -1,6 +1,7 @@
 /** What is remembered of a run in order to judge it: what clients were told, and what engines really did. */
 import { type AttemptKey, attemptName, type TaskEvent, type TaskView } from '../../actors/model.ts'
 import { checkIntent, isOpenAttempt } from './checks/durability.ts'
+import { checkPorts } from './checks/ports.ts'
 import type { Disk } from './disk.ts'
 import type { Container, Engine, EngineObserver } from './engine.ts'
 import type { Order } from './orders.ts'
@@ -130,6 +131,7 @@ export class Ledger implements EngineObserver {
     }
     checkIntent(this.#world, this.#disk(engine.name), container.key)
     this.#checkResources(engine)
+    checkPorts(this.#world, engine, container, this.damaged)
     this.#checkOverlap(container)
   }
 

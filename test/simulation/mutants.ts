@@ -162,16 +162,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a given-up attempt is taken to hold no port',
-    edits: [
-      {
-        file: 'runtime/manager/workers.ts',
-        find: 'placement.reserve(nodeId, taskId, attempt, reserved, ports)',
-        replace: 'placement.reserve(nodeId, taskId, attempt, reserved)',
-      },
-    ],
-  },
-  {
     name: 'the ports of an attempt are given back as soon as it is to stop',
     edits: [
       {

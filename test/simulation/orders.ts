@@ -1,7 +1,7 @@
 /** What clients ask for in a run, drawn from its seed: tasks of every kind, and what is done to them meanwhile. */
 
 import type { HealthCheck } from '../../actors/health.ts'
-import type { TaskSpec } from '../../actors/model.ts'
+import type { Port, TaskSpec } from '../../actors/model.ts'
 import { Dice } from './dice.ts'
 import { type Scene, workersOf } from './scene.ts'
 import { commandOf, plainScript, type Script } from './script.ts'
@@ -52,9 +52,21 @@ export function planOrders(seed: number, scene: Scene): Order[] {
   const orders = Array.from({ length: count }, (_, at) => order(dice, idOf(at), dice.pick(clients), hastyChance))
   const all = dice.chance(enduringChance) ? [...orders, enduring(dice, dice.pick(clients), scene.enduringCpus)] : orders
   const health = new Dice(seed, 'health')
-  return scene.checkChance === 0
-    ? all
-    : all.map((one) => (health.chance(scene.checkChance) ? checked(health, one) : one))
+  const tended =
+    scene.checkChance === 0 ? all : all.map((one) => (health.chance(scene.checkChance) ? checked(health, one) : one))
+  const ports = new Dice(seed, 'ports')
+  return scene.portChance === 0
+    ? tended
+    : tended.map((one) => (ports.chance(scene.portChance) || one.taskId === enduringId ? ported(ports, one) : one))
+}
+
+/** The same with ports: a certain one that others want as well, free ones, or both. */
+function ported(dice: Dice, one: Order): Order {
+  const isCertain = one.taskId === enduringId || dice.chance(0.7)
+  const certain: Port[] = isCertain ? [{ target: 80, host: dice.pick([8_080, 8_080, 9_001]) }] : []
+  const free = dice.between(certain.length === 0 ? 1 : 0, 2)
+  const ports = [...certain, ...Array.from({ length: free }, (_, at): Port => ({ target: 100 + at }))]
+  return { ...one, spec: { ...one.spec, ports } }
 }
 
 /** The same with a health check. What it checks may be sick for a while, or for good: then nothing but the check ends it. */

@@ -32,6 +32,12 @@ export interface Scene {
   readonly drainChance: number
   /** How likely a client has a node forgotten as soon as that can be. */
   readonly removalChance: number
+  /** How likely a task has ports, of which there are few: certain ones that others want, and free ones of a small range. */
+  readonly portChance: number
+  /** How likely the manager keeps what has ended for a few seconds only, or only a few of them. */
+  readonly trimChance: number
+  /** The dice choose the manager's scheduler; otherwise it is round-robin. */
+  readonly anyScheduler: boolean
   /** A crash keeps bytes, and not batches, of what was not synced: the batch that it cuts through is torn. */
   readonly tearsBatches: boolean
 }
@@ -61,11 +67,14 @@ export const plain: Scene = {
   checkChance: 0,
   drainChance: 0,
   removalChance: 0,
+  portChance: 0,
+  trimChance: 0,
+  anyScheduler: false,
   tearsBatches: false,
 }
 
-/** The scene of the hunt. */
-export const whole: Scene = {
+/** The third scene: without ports. */
+export const tended: Scene = {
   ...plain,
   longLossChance: 0.8,
   checkChance: 0.3,
@@ -73,6 +82,9 @@ export const whole: Scene = {
   removalChance: 0.6,
   tearsBatches: true,
 }
+
+/** The scene of the hunt. */
+export const whole: Scene = { ...tended, portChance: 0.4, trimChance: 0.5, anyScheduler: true }
 
 /** The first scene there was: seeds that broke something in it are repeated in it. */
 export const small: Scene = {
@@ -96,6 +108,9 @@ export const small: Scene = {
   checkChance: 0,
   drainChance: 0,
   removalChance: 0,
+  portChance: 0,
+  trimChance: 0,
+  anyScheduler: false,
   tearsBatches: false,
 }
 
