@@ -31,6 +31,17 @@ const alone = [
   'test/scripts-start.test.ts',
 ]
 
+/**
+ * Those that take long because they try very much. Set by scripts/test-node24, TROUPE_TEST_FAST leaves them out: what is
+ * left is what "the fast tests" are.
+ */
+const slow = [
+  'test/simulation/**/*.test.ts',
+  'test/hostile/**/*.test.ts',
+  'test/actors/exhaustive.test.ts',
+  'test/actors/persist.test.ts',
+]
+
 /** The longest of their kind, which begin first, so that no processor waits for one that began last. */
 const longest = [
   'test/simulation/simulation.test.ts',
@@ -104,7 +115,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...engine, 'test/soak/**'],
+          exclude: [...engine, 'test/soak/**', ...(process.env.TROUPE_TEST_FAST ? slow : [])],
           // Vitest would leave one processor idle, which of two is half.
           maxWorkers: availableParallelism(),
           sequence: { groupOrder: 0 },

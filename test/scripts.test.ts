@@ -320,14 +320,31 @@ describe('what the tests need and a machine lacks', () => {
   })
 })
 
+test('scripts/test-node24 says so when that Node cannot be had', () => {
+  const bin = join(folder, 'no-registry')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'npm'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` }
+  const { status, stderr } = spawnSync(join(checkout, 'scripts/test-node24'), [], { env, encoding: 'utf8' })
+  expect(stderr).toMatch(/^test-node24: Node 24\.\d+\.\d+ could not be had; check that the npm registry can be reached/)
+  expect(status).toBe(1)
+})
+
 test('every script is valid bash and may be run', () => {
-  for (const name of ['scripts/start', 'scripts/test', 'scripts/troupe', '.ci/run', 'scripts/lib/checkout.sh']) {
+  for (const name of [
+    'scripts/start',
+    'scripts/test',
+    'scripts/test-node24',
+    'scripts/troupe',
+    '.ci/run',
+    'scripts/lib/checkout.sh',
+  ]) {
     execFileSync('bash', ['-n', join(here, name)])
   }
   for (const name of ['engine', 'packages', 'foreign']) {
     execFileSync('bash', ['-n', join(here, `scripts/lib/${name}.sh`)])
   }
-  for (const name of ['scripts/start', 'scripts/test', 'scripts/troupe', '.ci/run']) {
+  for (const name of ['scripts/start', 'scripts/test', 'scripts/test-node24', 'scripts/troupe', '.ci/run']) {
     execFileSync('test', ['-x', join(here, name)])
   }
 })
