@@ -5,12 +5,11 @@
  */
 import { LineBudget } from './line-budget.ts'
 import type { Transport, TransportLimits } from './transport.ts'
-import type { CertificateFiles } from './websocket/certificate.ts'
-import type { TransportLogger, WebsocketClock, WebsocketContext } from './websocket/context.ts'
+import type { CertificateFiles, TransportLogger, WebsocketClock, WebsocketContext } from './websocket/context.ts'
 import { dialWebsocket } from './websocket/dial.ts'
 import { listenWebsocket } from './websocket/listener.ts'
 
-export type { CertificateFiles } from './websocket/certificate.ts'
+export type { CertificateFiles } from './websocket/context.ts'
 
 export interface WebsocketTransportOptions {
   readonly limits: TransportLimits

@@ -2,15 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { TransportError } from '../transport.ts'
-import type { WebsocketContext } from './context.ts'
-
-/** Where a listener finds what it proves itself by; both in PEM. */
-export interface CertificateFiles {
-  /** The certificate, and behind it those between it and its authority. */
-  readonly certFile: string
-  /** Its private key, without a passphrase. */
-  readonly keyFile: string
-}
+import type { CertificateFiles, WebsocketContext } from './context.ts'
 
 export interface Certificate {
   readonly cert: Buffer

@@ -1,6 +1,5 @@
 /** What the parts of the WebSocket adapter share. */
 import type { TransportLimits } from '../transport.ts'
-import type { CertificateFiles } from './certificate.ts'
 
 /** The part of a logger that a transport needs. */
 export interface TransportLogger {
@@ -15,6 +14,14 @@ export interface TransportClock {
 export interface WebsocketClock extends TransportClock {
   /** Goes on evenly, whatever is done to the wall clock; in milliseconds. */
   uptimeMs(): number
+}
+
+/** Where a listener finds what it proves itself by; both in PEM. */
+export interface CertificateFiles {
+  /** The certificate, and behind it those between it and its authority. */
+  readonly certFile: string
+  /** Its private key, without a passphrase. */
+  readonly keyFile: string
 }
 
 /** One for each transport. */
