@@ -1,5 +1,7 @@
 /** The whole cluster of a run: the hosts that ship, on simulated ports, each at its site. */
 import type { Resources } from '../../actors/model.ts'
+import type { Scheduler } from '../../actors/schedulers/scheduler.ts'
+import { allSchedulers, schedulers } from '../../actors/schedulers/schedulers.ts'
 import type { Driver } from '../../runtime/drivers/driver.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
 import type { Storage } from '../../runtime/storage/storage.ts'
@@ -9,6 +11,7 @@ import { watchLeases } from './checks/leases.ts'
 import { watchPorts } from './checks/ports.ts'
 import type { LivingConnection } from './connection.ts'
 import { Customer } from './customer.ts'
+import { Dice } from './dice.ts'
 import { Disk } from './disk.ts'
 import { type DriverDefects, SimulatedDriver } from './driver.ts'
 import { Engine } from './engine.ts'
@@ -117,14 +120,24 @@ export class Cluster {
     return this.variant?.storage?.(storage, site) ?? storage
   }
 
+  /** The same for each life of the manager. */
+  #scheduler(): Scheduler<never> {
+    const dice = new Dice(this.world.seed, 'scheduler')
+    const scheduler = this.scene.anyScheduler ? dice.pick(allSchedulers) : schedulers['round-robin']
+    this.world.sometimes(`the scheduler was ${scheduler.name}`)
+    return scheduler as Scheduler<never>
+  }
+
   #addManager(): void {
     const name = this.scene.manager
     this.disks.set(name, this.#makeDisk(name))
+    const scheduler = this.#scheduler()
     const site = new Site(this.world, name, 'manager', ({ life, logger, onBoundary, onFailure }) => {
       const storage = this.#storage(name, life)
       const transports = [{ transport: this.network.transport(life), listen: address }]
       const { clock, dice: random } = life
-      return new ManagerHost({ storage, transports, token, version, clock, random, logger, onBoundary, onFailure })
+      const ports = { storage, transports, clock, random, logger }
+      return new ManagerHost({ ...ports, token, version, scheduler, onBoundary, onFailure })
     })
     this.#addSite(site)
     this.network.addPlace(address, site)

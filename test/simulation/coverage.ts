@@ -41,6 +41,10 @@ const situations = [
   'connections of a dead process were flushed',
   'connections of a dead process were lost',
   'connections of a dead process were silent',
+  'the scheduler was binpack',
+  'the scheduler was epvm',
+  'the scheduler was round-robin',
+  'the scheduler was spread',
   'two attempts of a task overlapped, for its node was out of reach',
   'what an engine had lost was called lost',
 ] as const
