@@ -9,7 +9,8 @@
  * `HealthChanged` records what the health check of a running one found. `Absent` (the manager wants nothing of it) stops
  * what still runs. What is reported is derived: `statusOf`.
  */
-import { assign, setup } from 'xstate'
+import { setup } from 'xstate'
+import { assign } from './assign.ts'
 import { endOf } from './end.ts'
 import type { Health, HealthCheck } from './health.ts'
 import type { AttemptEnd, AttemptKey, AttemptStatus, HostPort, Resources, TaskSpec } from './model.ts'

@@ -8,6 +8,7 @@
  *   keys already, filled in, is not one.
  */
 import type { AnyMachineSnapshot, AnyStateMachine } from 'xstate'
+import { isCopied } from './assign.ts'
 
 /** Orders of keys that are known of one machine. A context with optional keys has a few; one of any more is left as it is. */
 const shapesMax = 16
@@ -53,7 +54,8 @@ export function lean(
     const { value, _nodes, tags, children, historyValue } = model
     Object.assign(snapshot, { value, _nodes, tags, children, historyValue })
   }
-  if (snapshot.context !== before?.context) snapshot.context = leanContext(shapes, snapshot.context)
+  if (snapshot.context !== before?.context && !isCopied(snapshot.context))
+    snapshot.context = leanContext(shapes, snapshot.context)
   return snapshot
 }
 

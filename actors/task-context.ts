@@ -143,8 +143,10 @@ export interface TaskInput {
 type EndEvent = Extract<TaskEvent, { type: 'Exited' | 'StartFailed' | 'Lost' }>
 
 /** What the end in the event means for the task. */
-export const verdictOf = (context: TaskContext, event: TaskEvent): Verdict =>
-  verdict({ ...context, stopCause: causeOf(context, event) }, endOf(event as EndEvent))
+export function verdictOf(context: TaskContext, event: TaskEvent): Verdict {
+  const { policies, restarts, health } = context
+  return verdict({ policies, restarts, health, stopCause: causeOf(context, event) }, endOf(event as EndEvent))
+}
 
 /** A task that was done before a drain could reach it is done: to run it again elsewhere would be once too often. */
 function causeOf({ stopCause }: TaskContext, event: TaskEvent): StopCause | undefined {

@@ -15,7 +15,8 @@
  * What follows from where a task stands (its place in the queue, its reservation, what its node should do) is not asked
  * for by effects but derived from the snapshot: `standingOf`. So a crash can neither lose nor double it.
  */
-import { assign, cancel, enqueueActions, raise, setup } from 'xstate'
+import { cancel, enqueueActions, raise, setup } from 'xstate'
+import { assign } from './assign.ts'
 import type { Outcome } from './model.ts'
 import { backOffMs, moveDelayMs } from './restart.ts'
 import {
