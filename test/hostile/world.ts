@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { frameLimits } from '../../actors/protocol/frame.ts'
 import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
+import { createPages } from '../../runtime/http/pages.ts'
 import { type Logger, silentLogger } from '../../runtime/logger.ts'
 import { ManagerHost } from '../../runtime/manager/manager.ts'
 import { createMemoryStorage } from '../../runtime/storage/memory.ts'
@@ -74,6 +75,7 @@ export class World {
       ...{ storage, token, clock, random, logger, onFailure: this.#onFailure },
       transports: [{ transport: createWebsocketTransport({ limits: transportLimits, logger }), listen: '127.0.0.1:0' }],
       version: 'test',
+      serve: createPages(async () => new Map([['index.html', { bytes: Buffer.from('<p>a page</p>'), digest: 'a' }]])),
       // Everybody shares one thread here: late is not gone.
       liveness: { heartbeatMs: 1_000, suspectMs: 30_000, leaseMs: 60_000 },
       writeCopy: async (_, entries) => {
