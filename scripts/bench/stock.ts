@@ -9,7 +9,9 @@ type Troupe = Awaited<ReturnType<typeof import('../../runtime/index.ts')['connec
 
 const spec = { driver: 'process' as const, command: ['sleep', '3600'] }
 const inFlight = 500
-const askAgainMs = 50
+/** A look over so many tasks is itself some work. */
+const askAgainMs = 500
+const callMs = 300_000
 
 export class Stock {
   readonly token = 'bench-token-of-no-worth'
@@ -49,7 +51,7 @@ export class Stock {
       for (; next < last; ) {
         const id = `t${next}`
         next += 1
-        await this.#troupe?.run(spec, { id, timeoutMs: 120_000 })
+        await this.#troupe?.run(spec, { id, timeoutMs: callMs })
       }
     }
     await Promise.all(Array.from({ length: inFlight }, loop))
@@ -67,7 +69,10 @@ export class Stock {
     while ((await this.#worker.ask<number>('started')) < this.#tasks) {
       await new Promise((wake) => setTimeout(wake, askAgainMs))
     }
-    const left = async () => (await this.#troupe?.list({ filter: { states: [...states] }, limit: 1 }))?.tasks.length
+    const left = async () => {
+      const page = await this.#troupe?.list({ filter: { states: [...states] }, limit: 1, timeoutMs: callMs })
+      return page?.tasks.length
+    }
     while ((await left()) !== 0) await new Promise((wake) => setTimeout(wake, askAgainMs))
   }
 
