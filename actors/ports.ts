@@ -80,10 +80,10 @@ export const heldName = ({ host, protocol }: HeldPort): string => `${host}/${pro
 /** For people: `8080`, or `53/udp`. */
 export const portName = (port: number, protocol: Protocol): string => (protocol === 'tcp' ? `${port}` : `${port}/udp`)
 
-/** For people: `8080→80`, `127.0.0.1:5300→53/udp`. */
-export function portText({ target, host, protocol, address }: HostPort): string {
+/** For people: `8080→80`, `127.0.0.1:5300→53/udp`, and `any→80` for a free one that was not given yet. */
+export function portText({ target, host, protocol = 'tcp', address }: Port): string {
   const on = address === undefined ? '' : `${address.includes(':') ? `[${address}]` : address}:`
-  return `${on}${host}→${portName(target, protocol)}`
+  return `${on}${host ?? 'any'}→${portName(target, protocol)}`
 }
 
 /** The ports of an attempt: those that were asked for by number, and for the others the next of `chosen`, in order. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { affinityLimits } from '../../actors/affinity.ts'
 import { signedText } from '../../actors/comparison.ts'
 import type { AttemptSummary, PlacementDecision, TaskEvent } from '../../actors/model.ts'
+import { portText } from '../../actors/ports.ts'
 import type { ClientReplies } from '../../actors/protocol/client.ts'
 import type { AddressFlags } from './address.ts'
 import { type Cli, newCommand } from './command.ts'
@@ -16,7 +17,7 @@ import { scoreLines } from './score-table.ts'
 import { formatSize } from './size.ts'
 import { printable, tableLines } from './table.ts'
 import { taskReference } from './task-id.ts'
-import { detailOf } from './task-row.ts'
+import { detailOf, portsText } from './task-row.ts'
 import { variablesText } from './variables.ts'
 
 type Explanation = ClientReplies['Explanation']
@@ -77,6 +78,7 @@ function headLines({ task, spec }: Explanation, nowMs: number): string[] {
     ['Reason', reason],
     ['Runs', what],
     ['Node', task.node ?? 'none yet'],
+    ['Ports', (task.ports ?? spec.ports)?.map(portText).join(', ')],
     ['Variables', variablesText(spec)],
     ['Mounts', mountsText(spec)],
     ['Health', healthText(spec.health, task.health, nowMs)],
@@ -146,6 +148,9 @@ function attemptLines(
     [
       { title: 'ATTEMPT', text: ({ attempt }) => String(attempt) },
       { title: 'NODE', text: ({ nodeId }) => (decision ? nameOf(decision, nodeId) : nodeId) },
+      ...(attempts.some(({ ports }) => ports?.length)
+        ? [{ title: 'PORTS', text: ({ ports }: AttemptSummary) => portsText(ports) }]
+        : []),
       { title: 'SCHEDULED', text: ({ scheduledAtMs }) => new Date(scheduledAtMs).toISOString() },
       {
         title: 'STARTED AFTER',

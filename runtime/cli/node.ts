@@ -47,6 +47,7 @@ const columns = (output: Output): readonly Column<NodeView>[] => [
   { title: 'LOAD', spare: 4, text: ({ used }) => used?.load1.toFixed(2) ?? '-' },
   { title: 'DISK FREE', spare: 3, text: ({ used }) => sizeOr(used?.diskFreeBytes) },
   { title: 'TASKS', text: (node) => String(node.tasks) },
+  { title: 'PORTS', spare: 5, text: ({ portsHeld }) => (portsHeld === undefined ? '-' : String(portsHeld)) },
   { title: 'DRIVERS', text: driversText },
   {
     title: 'LABELS',
@@ -91,7 +92,10 @@ export function buildNode(cli: Cli): Command {
       return
     }
     const saysUse = nodes.some(({ used }) => used !== undefined)
-    const shown = columns(output).filter(({ title }) => saysUse || !usedTitles.has(title))
+    const holdsPorts = nodes.some(({ portsHeld = 0 }) => portsHeld > 0)
+    const shown = columns(output).filter(({ title }) =>
+      title === 'PORTS' ? holdsPorts : saysUse || !usedTitles.has(title),
+    )
     for (const line of tableLines(shown, nodes, output.columns)) output.line(line)
     for (const line of sharedLines(nodes)) output.note(`troupe: ${line}`)
     if (nodes.length === 0) output.note('troupe: no node has registered; start one with "troupe worker --manager …"')

@@ -141,7 +141,7 @@ class Table {
     const { io, output } = this.#cli
     this.#isDue = false
     const tasks = [...this.#tasks.values()].sort((a, b) => b.createdAtMs - a.createdAtMs || (a.id < b.id ? -1 : 1))
-    const lines = tableLines(taskColumns(io.clock.nowMs(), output), tasks, output.columns)
+    const lines = tableLines(taskColumns(io.clock.nowMs(), output, tasks), tasks, output.columns)
     const rows = Math.max(2, (output.rows ?? lines.length + 2) - 1)
     const shown = lines.length <= rows ? lines : [...lines.slice(0, rows - 1), `… and ${lines.length - rows + 1} more`]
     // Home, then each line over what stood there, then nothing below: a screen that was emptied first would flicker.

@@ -55,6 +55,6 @@ function print({ io, output }: Cli, tasks: readonly TaskView[], json: boolean): 
     output.line(tasks.length === 0 ? '[]' : `[\n${tasks.map((task) => `  ${jsonText(taskJson(task))}`).join(',\n')}\n]`)
     return
   }
-  for (const line of tableLines(taskColumns(io.clock.nowMs(), output), tasks, output.columns)) output.line(line)
+  for (const line of tableLines(taskColumns(io.clock.nowMs(), output, tasks), tasks, output.columns)) output.line(line)
   if (tasks.length === 0) output.note('troupe: no tasks; start one with "troupe run"')
 }

@@ -1,5 +1,6 @@
 /** A task as the command line shows it: a row of a table, an item of `--json`, a line about its end. */
-import type { TaskView } from '../../actors/model.ts'
+import type { HostPort, TaskView } from '../../actors/model.ts'
+import { portText } from '../../actors/ports.ts'
 import { formatAge } from './duration.ts'
 import type { Colour, Output } from './output.ts'
 import { type Column, printable } from './table.ts'
@@ -23,7 +24,19 @@ export function detailOf(task: TaskView): string {
   return reason ? `${outcome}: ${reason}` : [outcome, code].filter(Boolean).join(', ')
 }
 
-export const taskColumns = (nowMs: number, output: Output): readonly Column<TaskView>[] => [
+/** Ports shown of a task in a table; of more, how many they are. */
+const portsShownMax = 3
+
+/** `8080→80`, `20000→80,20001→53/udp`. */
+export function portsText(ports: readonly HostPort[] | undefined): string {
+  if (!ports?.length) return '-'
+  if (ports.length <= portsShownMax) return ports.map(portText).join(',')
+  const shown = ports.slice(0, portsShownMax - 1)
+  return `${shown.map(portText).join(',')} and ${ports.length - shown.length} more`
+}
+
+/** Of these tasks: a column that would be empty is left out. */
+export const taskColumns = (nowMs: number, output: Output, tasks: readonly TaskView[]): readonly Column<TaskView>[] => [
   { title: 'ID', text: (task) => task.id },
   { title: 'NAME', text: (task) => task.name, spare: 1 },
   {
@@ -31,10 +44,13 @@ export const taskColumns = (nowMs: number, output: Output): readonly Column<Task
     text: (task) => task.state,
     paint: (text, task) => output.paint(colours[task.state], text),
   },
-  { title: 'DRIVER', text: (task) => task.driver, spare: 4 },
-  { title: 'NODE', text: (task) => task.node ?? '-', spare: 2 },
-  { title: 'ATTEMPT', text: (task) => String(task.attempt), spare: 3 },
+  { title: 'DRIVER', text: (task) => task.driver, spare: 5 },
+  { title: 'NODE', text: (task) => task.node ?? '-', spare: 3 },
+  { title: 'ATTEMPT', text: (task) => String(task.attempt), spare: 4 },
   { title: 'AGE', text: (task) => formatAge(nowMs - task.createdAtMs) },
+  ...(tasks.some(({ ports }) => ports !== undefined)
+    ? [{ title: 'PORTS', text: (task: TaskView) => portsText(task.ports), spare: 2 }]
+    : []),
   { title: 'DETAIL', text: detailOf },
 ]
 
@@ -67,6 +83,7 @@ export function taskJson(task: TaskView) {
     command: task.command,
     labels: task.labels,
     reserved: task.reserved,
+    ports: (task.ports ?? []).map(({ address = null, ...port }) => ({ ...port, address })),
     rerunOf: task.rerunOf,
     createdAt: isoTime(task.createdAtMs),
     scheduledAt: isoTime(task.scheduledAtMs),
