@@ -119,7 +119,8 @@ export class TaskFeed {
       onReset: () => {
         this.#counters.resets += 1
       },
-      onUnknown: (taskId) => this.#end([taskId], new TroupeError('NotFound', `There is no task ${taskId}.`)),
+      onUnknown: (taskId, error) =>
+        this.#end([taskId], error ?? new TroupeError('NotFound', `There is no task ${taskId}.`)),
       onSplit: () => {
         const all = lane.ids
         this.#lanes.delete(lane)

@@ -10,8 +10,8 @@ import type { LogPosition, Subscription } from './subscription.ts'
 export interface LaneHandlers {
   onView(view: TaskView, logId: string): void
   onReset(): void
-  /** The manager knows no such task. */
-  onUnknown(taskId: string): void
+  /** The manager knows no such task; `error`: in its own words. */
+  onUnknown(taskId: string, error?: TroupeError): void
   /** The manager knows one of them not, and does not say which. */
   onSplit(): void
   /** It was given up. */
@@ -79,7 +79,7 @@ export class Lane {
     this.close()
     if (error.code !== 'NotFound') this.#handlers.onEnd(error)
     else if (this.#ids.size > 1) this.#handlers.onSplit()
-    else for (const id of this.ids) this.#handlers.onUnknown(id)
+    else for (const id of this.ids) this.#handlers.onUnknown(id, error)
   }
 
   /** Rejects with what ended the subscription; resolves when the lane is closed. */

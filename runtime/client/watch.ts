@@ -110,7 +110,8 @@ export class TaskWatch {
         onSnapshot: ({ tasks = [] }) => {
           const view = tasks.find(({ id }) => id === this.#taskId)
           if (view) this.#tell(view)
-          else if (!this.#view) onEnd(new TroupeError('NotFound', `There is no task ${this.#taskId}.`))
+          // It may have been known once: it has ended since, and was trimmed.
+          else onEnd(new TroupeError('NotFound', `There is no task ${this.#taskId}.`))
           this.#tasksAt = stream.position
           settle()
         },

@@ -56,6 +56,9 @@ export class EndedTasks implements Trimmed {
   }
 
   async trim(): Promise<boolean> {
+    const { finishedMs, finishedMax } = this.#options.retention
+    // What is kept for ever need not be looked at.
+    if (Math.min(finishedMs, finishedMax) === Number.POSITIVE_INFINITY) return false
     if (this.#countAfter !== undefined) {
       await this.#goOnCounting(this.#countAfter)
       return true

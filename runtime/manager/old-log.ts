@@ -46,6 +46,8 @@ export class OldLog implements Trimmed {
 
   async trim(): Promise<boolean> {
     const { retention, clock } = this.#options
+    // What is kept for ever need not be looked at.
+    if (Math.min(retention.logMs, retention.logBytes) === Number.POSITIVE_INFINITY) return false
     this.#beforeBytes ??= await this.#estimate()
     const excess = (this.bytes ?? 0) - retention.logBytes
     if (excess <= 0 && clock.nowMs() < this.#dueMs) return false

@@ -9,6 +9,7 @@ import { WorkerHost } from '../../runtime/worker/worker.ts'
 import { watchDrains } from './checks/drains.ts'
 import { watchLeases } from './checks/leases.ts'
 import { watchPorts } from './checks/ports.ts'
+import { retentionOf, watchRetention } from './checks/retention.ts'
 import type { LivingConnection } from './connection.ts'
 import { Customer } from './customer.ts'
 import { Dice } from './dice.ts'
@@ -136,12 +137,19 @@ export class Cluster {
       const storage = this.#storage(name, life)
       const transports = [{ transport: this.network.transport(life), listen: address }]
       const { clock, dice: random } = life
+      const retention = retentionOf(this.world.seed, this.scene)
       const ports = { storage, transports, clock, random, logger }
-      return new ManagerHost({ ...ports, token, version, scheduler, onBoundary, onFailure })
+      return new ManagerHost({ ...ports, ...{ token, version, retention, scheduler, onBoundary, onFailure } })
     })
     this.#addSite(site)
     this.network.addPlace(address, site)
     watchLeases(this.world, this.disk(name), () => site.bornMs)
+    const { onSecured } = this.disk(name)
+    const checkTrimmed = watchRetention(this.world, this.disk(name))
+    this.disk(name).onSecured = (ops) => {
+      onSecured(ops)
+      checkTrimmed(ops)
+    }
     const watches = [watchDrains(this.world, this.disk(name)), watchPorts(this.world, this.disk(name))]
     this.disk(name).onApplied = (ops) => {
       for (const watch of watches) watch(ops)

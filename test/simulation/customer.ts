@@ -85,11 +85,28 @@ export class Customer {
         watched = view.revision
       },
       onEvent: (event) => ledger.tell(name, event),
-      onReset: (reason) => world.violated('a subscriber sees no gap', `${taskId} was reset: ${reason}`),
+      onReset: (reason) => {
+        if (!/trimmed/.test(reason)) world.violated('a subscriber sees no gap', `${taskId} was reset: ${reason}`)
+        world.sometimes('a subscriber began anew, for the log was trimmed')
+        ledger.reset(name, taskId)
+      },
     })
-    const view = await watch.final
-    world.trace(life.name, `${taskId} is ${view.state}, ${view.outcome}`)
+    const view = await this.#unlessTrimmed(taskId, () => watch.final)
+    world.trace(life.name, `${taskId} is ${view?.state ?? 'trimmed'}, ${view?.outcome}`)
     this.#open.delete(taskId)
+  }
+
+  /** Undefined for a task that was trimmed: that is said to be so, of none but such a one. */
+  async #unlessTrimmed<T>(taskId: string, ask: () => Promise<T>): Promise<T | undefined> {
+    const { ledger, world } = this.#options
+    try {
+      return await ask()
+    } catch (error) {
+      const isGone = error instanceof TroupeError && error.code === 'NotFound' && ledger.isTrimmed(taskId)
+      if (!isGone) throw error
+      world.sometimes('a task was asked for that was trimmed')
+      return undefined
+    }
   }
 
   /** Asks of a task that may not be there yet. Stopped or not, it must come to an end. */
@@ -167,10 +184,14 @@ export class Customer {
     ledger.stopsSent.add(taskId)
     const options = graceMs === undefined ? {} : { graceMs }
     const seen = ledger.seen(name, taskId)
-    const { alreadyFinal, task } = await this.#persist((client) => {
-      onSend()
-      return client.stop(taskId, options)
-    })
+    const stopped = await this.#unlessTrimmed(taskId, () =>
+      this.#persist((client) => {
+        onSend()
+        return client.stop(taskId, options)
+      }),
+    )
+    if (stopped === undefined) return
+    const { alreadyFinal, task } = stopped
     ledger.show(name, task, seen)
     if (alreadyFinal && task.finishedAtMs === null) {
       world.violated('a final task is shown as final', `${taskId} was too late to stop, and ${task.state}`)
@@ -181,11 +202,13 @@ export class Customer {
   async #ask(taskId: string, onSend = () => {}): Promise<void> {
     const { ledger, name } = this.#options
     const seen = ledger.seen(name, taskId)
-    const { items } = await this.#persist((client) => {
-      onSend()
-      return client.query({ ids: [taskId] })
-    })
-    for (const view of items) ledger.show(name, view, seen)
+    const found = await this.#unlessTrimmed(taskId, () =>
+      this.#persist((client) => {
+        onSend()
+        return client.query({ ids: [taskId] })
+      }),
+    )
+    for (const view of found?.items ?? []) ledger.show(name, view, seen)
   }
 
   /** After the end: what was accepted is still there. */

@@ -56,6 +56,8 @@ export class Disk {
   onSecured = (_ops: readonly StorageOp[]) => {}
   /** The same, once it is applied. */
   onApplied = (_ops: readonly StorageOp[]) => {}
+  /** The last of each task and of each entry of the log that was deleted. */
+  readonly #gone = new Map<string, Uint8Array>()
   /** Keys of records that were damaged at some time. */
   readonly damaged = new Set<string>()
   /** The next synced batch fails, and this is called. */
@@ -78,6 +80,22 @@ export class Disk {
   /** What is safe under this key. */
   get(key: string): Uint8Array | undefined {
     return this.#durable.get(key)
+  }
+
+  /** What is safe under this key, or was before it was deleted. */
+  last(key: string): Uint8Array | undefined {
+    return this.#durable.get(key) ?? this.#gone.get(key)
+  }
+
+  /** Whether a task, or an entry of the log, was there and is not any more. */
+  isGone(key: string): boolean {
+    return this.#gone.has(key) && !this.#durable.has(key)
+  }
+
+  /** The whole log, with what was deleted of it. */
+  log(): (readonly [string, Uint8Array])[] {
+    const gone = [...this.#gone].filter(([key]) => key.startsWith('log/') && !this.#durable.has(key))
+    return [...gone, ...this.entries('log/')].sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
   /** What is safe, in the order of keys. */
@@ -119,9 +137,15 @@ export class Disk {
     this.onSecured(ops)
     for (const op of ops) {
       if (op.type === 'put') this.#durable.set(op.key, op.value)
-      else this.#durable.delete(op.key)
+      else this.#delete(op.key)
     }
     this.onApplied(ops)
+  }
+
+  #delete(key: string): void {
+    const value = this.#durable.get(key)
+    if (value !== undefined && /^(task|log)\//.test(key)) this.#gone.set(key, value)
+    this.#durable.delete(key)
   }
 
   #crash(): void {

@@ -44,6 +44,8 @@ export class Ledger implements EngineObserver {
   readonly told: Told[] = []
   /** By client and task: every event it was told, in order. */
   readonly events = new Map<string, TaskEvent[]>()
+  /** By client and task: those that have begun in the middle, or anew, for the log was trimmed. */
+  readonly resets = new Set<string>()
   /** By attempt's name, over all engines. */
   readonly deeds = new Map<string, Deed>()
   /** Attempts of which a record was damaged. */
@@ -101,11 +103,29 @@ export class Ledger implements EngineObserver {
     const events = this.events.get(name) ?? []
     this.events.set(name, events)
     const last = events.at(-1)
+    // That what came before it was trimmed is seen when all is over.
+    if (last === undefined && event.from !== '') {
+      this.resets.add(name)
+      events.push(event)
+      return
+    }
     if ((last?.to ?? '') !== event.from || (last?.revision ?? 0) > event.revision) {
       const how = `${reader} heard of ${event.taskId} ${event.from || 'nothing'} → ${event.to} at ${event.revision} after ${last?.to ?? 'nothing'} at ${last?.revision ?? 0}`
       this.#world.violated('a subscriber sees no gap', how)
     }
     events.push(event)
+  }
+
+  /** A client was told that a stream of transitions begins anew, and tells those again that it has not heard. */
+  reset(reader: string, taskId: string): void {
+    const name = `${reader} ${taskId}`
+    this.resets.add(name)
+    this.events.delete(name)
+  }
+
+  /** A task that has ended and was trimmed: nobody may be told of it any more. */
+  isTrimmed(taskId: string): boolean {
+    return this.#disk(this.#manager).isGone(`task/${taskId}`)
   }
 
   onStart(engine: Engine, container: Container): void {

@@ -16,7 +16,7 @@ const promise = 'nobody hears of what is not stored'
 const decoded = new WeakMap<Uint8Array, ActorRecord>()
 
 function recordOf(disk: Disk, key: string): ActorRecord | undefined {
-  const bytes = disk.get(key)
+  const bytes = disk.last(key)
   if (bytes === undefined) return undefined
   const known = decoded.get(bytes) ?? (decodeRecord(bytes) as ActorRecord)
   decoded.set(bytes, known)

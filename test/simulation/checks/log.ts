@@ -8,11 +8,15 @@ import { faultOfMove } from './table.ts'
 
 export type Log = ReadonlyMap<string, readonly TaskEvent[]>
 
+/** Those that are not in the log any more. */
+const trimmed = new WeakSet<TaskEvent>()
+
 /** By task, in the order of the log. */
 export function readLog(disk: Disk): Log {
   const log = new Map<string, TaskEvent[]>()
-  for (const [, bytes] of disk.entries('log/')) {
+  for (const [key, bytes] of disk.log()) {
     const event = decodeRecord(bytes) as TaskEvent
+    if (disk.isGone(key)) trimmed.add(event)
     log.set(event.taskId, [...(log.get(event.taskId) ?? []), event])
   }
   return log
@@ -23,8 +27,17 @@ export function checkLog(world: World, ledger: Ledger, log: Log): void {
   for (const told of ledger.told) checkTold(world, told, log.get(told.taskId) ?? [])
   for (const [name, heard] of ledger.events) {
     const [reader, taskId] = name.split(' ') as [string, string]
-    checkHeard(world, reader, heard, log.get(taskId) ?? [])
+    const events = log.get(taskId) ?? []
+    checkHeard(world, reader, heard, ledger.resets.has(name) ? untrimmed(events, heard) : events)
   }
+}
+
+/** From where it has begun to hear; what came before that must have been trimmed. */
+function untrimmed(events: readonly TaskEvent[], heard: readonly TaskEvent[]): readonly TaskEvent[] {
+  const from = events.findIndex(({ revision }) => revision === heard[0]?.revision)
+  return events.slice(0, Math.max(0, from)).every((event) => trimmed.has(event))
+    ? events.slice(Math.max(0, from))
+    : events
 }
 
 /** Only moves of the table, each from where the one before it led, and attempts numbered without a gap. */

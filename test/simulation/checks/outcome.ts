@@ -16,6 +16,11 @@ export function checkOutcomes(world: World, ledger: Ledger, log: ReadonlyMap<str
   for (const [taskId, order] of ledger.orders) {
     const told = ledger.told.findLast((one) => one.taskId === taskId)
     if (!ledger.acknowledged.has(taskId)) continue
+    if (told?.outcome == null && ledger.isTrimmed(taskId)) {
+      // That only what has ended is trimmed is seen to when it is deleted.
+      world.sometimes('a task was trimmed before its end could be told')
+      continue
+    }
     if (told === undefined || told.outcome === null) {
       world.violated(
         'an acknowledged submission is never lost',
