@@ -64,7 +64,7 @@ class Model {
   readonly attempts = new Map<string, number>()
 
   constructor(scheduler: Scheduler, allScoredMax: number) {
-    this.placement = new Placement(scheduler, { ...prospectLimits, allScoredMax, kindsMax: 2 })
+    this.placement = new Placement(scheduler, { ...prospectLimits, allScoredMax, kindsMax: 20 })
     this.scheduler = scheduler
     this.allScoredMax = allScoredMax
     this.state = scheduler.initial
@@ -222,7 +222,7 @@ const aim: fc.Arbitrary<Aim> = fc.oneof(
   nodeId.map((avoid) => ({ avoid })),
 )
 const ports: fc.Arbitrary<readonly Port[]> = fc.oneof(
-  { weight: 3, arbitrary: fc.constant([]) },
+  { weight: 6, arbitrary: fc.constant([]) },
   { weight: 1, arbitrary: fc.constantFrom(8_001, 9_000).map((host) => [{ target: 1, host }]) },
   { weight: 1, arbitrary: fc.constant([{ target: 1 }, { target: 2 }]) },
   { weight: 1, arbitrary: fc.constant([{ target: 1 }, { target: 2, host: 8_002 }]) },
@@ -233,8 +233,8 @@ const affinity: fc.Arbitrary<Affinity> = fc.record({
 })
 const asked: fc.Arbitrary<Waiting> = fc.record({
   seq: fc.nat(20),
-  milli: fc.constantFrom(100, 300, 700, 1_000, 2_100),
-  zone: fc.constantFrom('a', 'b', 'any'),
+  milli: fc.constantFrom(300, 1_000),
+  zone: fc.constantFrom('a', 'any'),
   ports,
   aim,
   affinities: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(affinity, { minLength: 1, maxLength: 2 })),
@@ -279,11 +279,11 @@ test.each(cases)(
   'whatever happens, with %s over %s: never oversubscribed, in line, and nothing that fits is left waiting',
   (_name, _what, scheduler, allScoredMax) => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         const model = new Model(scheduler, allScoredMax)
         for (const each of [...steps, placeAndCheck]) each(model)
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     )
   },
 )
