@@ -25,8 +25,8 @@ export const taskLimits = {
   attemptsKeptMax: 10,
   /** Characters of the command kept for people to see. */
   commandCharsMax: 512,
-  /** Different policies that are kept once for all tasks that have them. */
-  policiesSharedMax: 256,
+  /** Different policies and reservations that are kept once for all tasks that have them. */
+  sharedMax: 512,
 } as const
 
 export interface TaskContext {
@@ -160,7 +160,7 @@ export const isDrained = ({ policies }: TaskContext, event: TaskEvent): boolean 
 
 /** What a task knows at its submission. */
 export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
-  const policies = sharedPolicies(spec)
+  const policies = shared(resolvePolicies(spec))
   return {
     taskId,
     name: spec.name ?? taskId,
@@ -170,7 +170,7 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
     labels: spec.labels ?? noLabels,
     constraints: spec.constraints ?? none,
     ...(spec.affinities?.length ? { affinities: spec.affinities } : {}),
-    reserved: reservationOf(spec),
+    reserved: shared(reservationOf(spec)),
     ...(spec.ports?.length ? { ports: spec.ports } : {}),
     policies,
     rerunOf: spec.rerunOf,
@@ -201,15 +201,12 @@ export function initialContext({ taskId, spec, atMs }: TaskInput): TaskContext {
 // What most tasks have alike, they share.
 const none: readonly string[] = []
 const noLabels: Readonly<Record<string, string>> = {}
-const knownPolicies = new Map<string, Policies>()
+const known = new Map<string, unknown>()
 
-function sharedPolicies(spec: TaskSpec): Policies {
-  const policies = resolvePolicies(spec)
-  const text = JSON.stringify(policies)
-  const known = knownPolicies.get(text)
-  if (known !== undefined) return known
-  if (knownPolicies.size < taskLimits.policiesSharedMax) knownPolicies.set(text, policies)
-  return policies
+function shared<T>(value: T): T {
+  const text = JSON.stringify(value)
+  if (!known.has(text) && known.size < taskLimits.sharedMax) known.set(text, value)
+  return (known.get(text) as T | undefined) ?? value
 }
 
 /** Itself where it need not be cut: there may be 100,000 tasks in memory. */
