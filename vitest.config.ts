@@ -39,7 +39,9 @@ const slow = [
   'test/simulation/**/*.test.ts',
   'test/hostile/**/*.test.ts',
   'test/actors/exhaustive.test.ts',
+  'test/actors/paths.test.ts',
   'test/actors/persist.test.ts',
+  'test/runtime/plateau.test.ts',
 ]
 
 /** The longest of their kind, which begin first, so that no processor waits for one that began last. */
