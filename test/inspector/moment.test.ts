@@ -1,9 +1,11 @@
 /** How an address names a step of a history, and what a step has changed. */
 import { describe, expect, test } from 'vitest'
+import type { HostPort } from '../../actors/model.ts'
 import { changedPaths } from '../../inspector/page/task/json-changes.ts'
 import { momentOf, stepAt } from '../../inspector/page/task/moment.ts'
 import { ordinal, sentenceOf } from '../../inspector/page/task/sentence.ts'
 import { histories } from './recorded.ts'
+import { viewOf } from './task-view.ts'
 
 const steps = [3, 7, 7, 7, 12].map((revision) => ({ event: { revision } }))
 
@@ -48,5 +50,20 @@ test('a task is told in a sentence', () => {
   expect(of('oom')).toContain('out of memory')
   expect(of('unplaceable')).toBe('Failed: no node was found within 30000 ms: no node is ready.')
   expect(of('health')).toMatch(/^It waits before it is tried again, after 1 attempt/)
+})
+
+test('a task that is reached from outside says where', () => {
+  const ports: HostPort[] = [
+    { target: 80, host: 8080, protocol: 'tcp' },
+    { target: 53, host: 20_001, protocol: 'udp' },
+  ]
+  const runs = viewOf('web', { ports: ports.slice(0, 1) })
+  expect(sentenceOf(runs)).toBe('It runs on n1 at port 8080→80.')
+  expect(sentenceOf({ ...runs, ports, attempt: 2 })).toBe(
+    'It runs on n1 at ports 8080→80, 20001→53/udp, in its 2nd attempt.',
+  )
+})
+
+test('numbers of attempts have the endings of their language', () => {
   expect([1, 2, 3, 4, 11, 12, 13, 21, 112].map(ordinal).join(' ')).toBe('1st 2nd 3rd 4th 11th 12th 13th 21st 112th')
 })

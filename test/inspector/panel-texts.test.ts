@@ -63,6 +63,10 @@ const spec: TaskSpec = {
   mounts: [{ source: '/data', target: '/in', readOnly: true }],
   tmpfs: [{ target: '/run', sizeBytes: 2 ** 20 }],
   readOnly: true,
+  ports: [
+    { target: 80, host: 8080 },
+    { target: 53, protocol: 'udp' },
+  ],
   restart: { policy: 'on-failure', max: 3, backOffMs: 500 },
   entrypoint: [],
   rerunOf: 'before',
@@ -104,6 +108,7 @@ describe('a specification', () => {
     ])
     expect(rows).toContainEqual({ name: 'COLOUR', value: 'red', kind: 'code' })
     expect(rows).toContainEqual({ name: 'In memory', value: '/run (1 MiB)', kind: 'code' })
+    expect(rows).toContainEqual({ name: 'Port', value: 'any→53/udp', kind: 'code' })
     expect(rows).toContainEqual({ name: 'Read only', value: 'yes', kind: 'text' })
     expect(rows).toContainEqual({ name: 'Runs again', value: 'before', kind: 'task' })
     expect(specRows({ driver: 'process' }).map(({ title }) => title)).toEqual(['What runs'])

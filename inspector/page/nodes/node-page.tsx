@@ -3,6 +3,7 @@ import './nodes.css'
 import { useMemo } from 'preact/hooks'
 import { actorIds } from '../../../actors/inspection.ts'
 import type { NodeView } from '../../../actors/model.ts'
+import { rangeText } from '../../../actors/ports.ts'
 import { NodeActions } from '../act/node-actions.tsx'
 import { LiveChart, StepList } from '../actors/actor-live.tsx'
 import { useActors } from '../actors/use-actors.ts'
@@ -66,6 +67,7 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
     <Facts
       facts={[
         { name: 'Tasks on it', value: <a href={tasks}>{plural(node.tasks, 'task')}</a> },
+        { name: 'Ports', value: portsOf(node) },
         { name: 'Drivers', value: <Drivers node={node} /> },
         { name: 'Labels', value: <Labels labels={node.labels} /> },
         { name: 'Load', value: used === undefined ? undefined : `${used.load1.toFixed(2)} over a minute` },
@@ -78,6 +80,9 @@ function NodeFacts({ node }: { readonly node: NodeView }) {
     />
   )
 }
+
+const portsOf = ({ portsHeld, portRange }: NodeView): string | undefined =>
+  portRange && `${portsHeld ?? 0} held; free ones come from ${rangeText(portRange)}`
 
 const sharedText = ({ sharesMachineWith: others }: NodeView): string | undefined =>
   others && `as ${others.join(', ')}, and together they offer more than it has`

@@ -1,5 +1,6 @@
 /** A task in one sentence: how it stands or what it came to, and where. */
 import type { TaskView } from '../../../actors/model.ts'
+import { portText } from '../../../actors/ports.ts'
 import { plural, wordsOf } from '../ui/format.ts'
 
 const words: Readonly<Record<string, string>> = {
@@ -13,7 +14,7 @@ const words: Readonly<Record<string, string>> = {
   Unreachable: 'was running on a node that cannot be reached now',
 }
 
-/** `Failed: exited with code 3, after 2 attempts, on n1.` */
+/** `Failed: exited with code 3, after 2 attempts, on n1.`, `It runs on n1 at port 8080→80.` */
 export function sentenceOf(task: TaskView): string {
   const { state, detail, attempt, node, reason } = task
   const on = node === null ? '' : ` on ${node}`
@@ -25,8 +26,14 @@ export function sentenceOf(task: TaskView): string {
   const does = words[detail] ?? (detail === '' ? plain[state] : wordsOf(detail)) ?? state
   const which = attempt > 1 && state !== 'Pending' ? `, in its ${ordinal(attempt)} attempt` : ''
   const since = state === 'Pending' && attempt > 0 ? `, after ${plural(attempt, 'attempt')}` : ''
-  const where = state === 'Pending' ? '' : on
+  const where = state === 'Pending' ? '' : `${on}${portsOf(task)}`
   return `It ${does}${where}${which}${since}${reason === null ? '' : `: ${reason}`}.`
+}
+
+function portsOf({ ports = [] }: TaskView): string {
+  const [first, ...others] = ports.map(portText)
+  if (first === undefined) return ''
+  return others.length === 0 ? ` at port ${first}` : ` at ports ${first}, ${others.join(', ')}`
 }
 
 const plain: Readonly<Record<string, string>> = {

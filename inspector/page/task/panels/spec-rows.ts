@@ -2,6 +2,7 @@
 import { affinityLimits } from '../../../../actors/affinity.ts'
 import { signedText } from '../../../../actors/comparison.ts'
 import type { TaskSpec } from '../../../../actors/model.ts'
+import { portText } from '../../../../actors/ports.ts'
 import { mask } from '../../../../actors/shown.ts'
 import { formatBytes, formatCommand, formatCpus, formatDuration, plural } from '../../ui/format.ts'
 
@@ -71,6 +72,7 @@ const asks = (spec: TaskSpec): SpecRow[] => [
   ...text('CPUs', spec.cpus === undefined ? undefined : formatCpus(spec.cpus)),
   ...text('Memory', spec.memoryBytes === undefined ? undefined : formatBytes(spec.memoryBytes)),
   ...text('Processes', spec.pidsLimit === undefined ? undefined : `at most ${spec.pidsLimit}`),
+  ...(spec.ports ?? []).flatMap((port) => code('Port', portText(port))),
   ...(spec.constraints ?? []).flatMap((constraint) => code('Constraint', constraint)),
   ...(spec.affinities ?? []).flatMap(({ expression, weight = affinityLimits.weightDefault }) =>
     code('Affinity', `${expression} (${signedText(weight)})`),
