@@ -5,8 +5,7 @@ import { messageFrame, Peer, type Reply } from './peer.ts'
 import { type Protocol, payloadOf } from './wire.ts'
 import { token, type World } from './world.ts'
 
-/** How many connections are under way at once. */
-const abreast = 8
+const abreastDefault = 8
 /** Frames that are taken, on one connection. */
 const framesAtOnce = 64
 /** Faults that are told of; the first are mostly enough. */
@@ -67,10 +66,13 @@ export interface Attack {
   readonly world: World
   readonly protocol: Protocol
   readonly role: (number: number) => Role
+  /** How many connections may be under way at once. Default 8. */
+  readonly abreast?: number
 }
 
 /** Fires all of them, and answers how many. Throws with the names of the first that were not taken as promised. */
 export async function fire(attack: Attack, shots: Iterable<Shot>): Promise<number> {
+  const { abreast = abreastDefault } = attack
   let count = 0
   let next = 0
   const faults: string[] = []

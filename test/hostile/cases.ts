@@ -33,6 +33,8 @@ export interface CasesOptions {
   readonly prepare?: (message: Message) => Message
   /** Messages of types that are not known are passed over. */
   readonly lenient: boolean
+  /** Ways to spoil a field beside the usual ones. */
+  readonly more?: readonly Mutation[]
 }
 
 /** The places of all messages, each once, with a fitting message around it. */
@@ -53,10 +55,10 @@ export function* targets(schemas: Schemas): Generator<{ type: string; base: unkn
 
 /** Every case in this format. */
 export function* casesOf(options: CasesOptions): Generator<Case> {
-  const { schemas, protocol, prepare = (message) => message } = options
+  const { schemas, protocol, prepare = (message) => message, more = [] } = options
   for (const { type, base, place } of targets(schemas)) {
     const { path } = place
-    for (const mutation of mutations) {
+    for (const mutation of [...mutations, ...more]) {
       const message = prepare(base as Message)
       const value = path.reduce<unknown>(
         (at, name) => (at as Record<string | number, unknown> | undefined)?.[name],

@@ -75,4 +75,4 @@ test('every field of the Hello', async () => {
   }
 }, 120_000)
 
-test('nobody honest has noticed, and the log is short', () => expectPeace(world))
+test('nobody honest has noticed, and the log is short', () => expectPeace(world), 60_000)

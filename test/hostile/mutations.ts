@@ -52,6 +52,9 @@ const tower = (marks: number): string => `a${'\u0301'.repeat(marks)}`
 /** The largest text that is tried for want of a limit. */
 const longChars = 2_000
 
+/** More than a stored value may have. */
+const largeText = 'x'.repeat(1_200_000)
+
 export const mutations: readonly Mutation[] = [
   { name: 'removed', of: always(absent) },
   { name: 'null', of: always(null) },
@@ -95,6 +98,9 @@ export const mutations: readonly Mutation[] = [
   { name: 'too many items', of: ({ schema }, value) => (Array.isArray(value) ? many(schema, value) : undefined) },
   { name: 'an empty list', of: ({ schema }) => (schema.type === 'array' ? [] : undefined) },
 ]
+
+/** Tried where it may be stored: each costs more than a megabyte. */
+export const largeField: Mutation = { name: 'one large field more', of: extended(['hostile', largeText]) }
 
 function twice(value: object): unknown {
   const entries = entriesOf(value)

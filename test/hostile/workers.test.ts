@@ -84,4 +84,4 @@ test('every field of the Hello', async () => {
   }
 }, 120_000)
 
-test('nobody honest has noticed, and the log is short', () => expectPeace(world))
+test('nobody honest has noticed, and the log is short', () => expectPeace(world), 60_000)
