@@ -66,6 +66,12 @@ answer({
     close = () => worker.close()
   },
   started: () => started,
+  /** Bytes of the heap that are in use, after a collection. */
+  heap() {
+    global.gc?.()
+    const { heapUsed, external } = process.memoryUsage()
+    return heapUsed + external
+  },
   synced: () => synced(),
   close: () => close(),
 })

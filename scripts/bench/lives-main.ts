@@ -63,6 +63,16 @@ answer({
     await Promise.all(Array.from({ length: inFlight }, loop))
     return { perSecond: (spans.count * 1_000) / (performance.now() - beganMs), spans: spans.counts() }
   },
+  /** Goes on until so many were submitted in all, and have ended. Answers how many there were in a second. */
+  async upTo({ inFlight, tasks }: { inFlight: number; tasks: number }): Promise<number> {
+    const beganMs = performance.now()
+    const before = submitted
+    const loop = async () => {
+      while (submitted < tasks) await life()
+    }
+    await Promise.all(Array.from({ length: inFlight }, loop))
+    return ((submitted - before) * 1_000) / (performance.now() - beganMs)
+  },
   /** How many there were since it began, `t0`, `t1` and so on. */
   submitted: () => submitted,
 })

@@ -1,5 +1,6 @@
 /** The manager that is measured: as `troupe manager` makes it, on RocksDB, with a note of when each commit was durable. */
 import { join } from 'node:path'
+import type { Retention } from '../../runtime/options.ts'
 import { built } from './built.ts'
 import { countSynced } from './synced.ts'
 import { answer, sharedNowMs } from './verbs.ts'
@@ -10,6 +11,14 @@ const { revisionOf, prefixes } = await built<typeof import('../../runtime/host/k
 const { silentLogger } = await built<typeof import('../../runtime/logger.ts')>('runtime/logger.js')
 
 const commits: [revision: number, atMs: number][] = []
+
+interface Opening {
+  readonly dir: string
+  readonly token: string
+  /** Whether commits are noted. */
+  readonly notes?: boolean
+  readonly retention?: Partial<Retention>
+}
 
 let synced = () => 0
 
@@ -27,10 +36,9 @@ async function openNoting(dir: string, notes: boolean) {
 }
 
 answer({
-  /** `notes`: whether commits are noted. */
-  async open({ dir, token, notes = true }: { dir: string; token: string; notes?: boolean }) {
+  async open({ dir, token, notes = true, retention }: Opening) {
     const storage = () => openNoting(join(dir, 'manager'), notes)
-    const troupe = await openTroupe({ dataDir: dir, storage, drivers: [], listen: '127.0.0.1:0', token })
+    const troupe = await openTroupe({ dataDir: dir, storage, drivers: [], listen: '127.0.0.1:0', token, retention })
     return troupe.address
   },
   /** When each revision was durable. */
