@@ -154,7 +154,10 @@ test('a secret reaches its tasks and nobody else', async () => {
     await refused(token, { KEY: `${tooLong}${secret}` }),
   ]
   for (const reason of reasons) expect(reason).toContain('SubmitTask/spec/secretEnv')
-  await until('the steps of its end are seen', async () => watching[1]?.stdout.includes('Removed') || undefined)
+  await until('the steps of its end are seen, or left out on a busy machine', async () => {
+    const { stdout = '', stderr = '' } = watching[1] ?? {}
+    return stdout.includes('Removed') || stderr.includes('left out') || undefined
+  })
   await Promise.all([...watching.map((each) => each.kill('SIGINT')), all.close(), view.close()])
 
   const sent = wire.heard.filter(({ up: isAsked }) => !isAsked).map(({ frame }) => textOf(frame))
