@@ -12,10 +12,14 @@ const withoutEngine = process.env.TROUPE_TEST_WITHOUT_ENGINE !== undefined
 const docker = async (...args: string[]) => (await promisify(execFile)('docker', args)).stdout.trim()
 const checkedImage = 'troupe-test/health-e2e:1'
 
+/** Of its own, for others on this machine may run the same tests. */
+const firstPort = 21_000 + (process.pid % 1_000) * 10
+const portRange = [firstPort, firstPort + 9] as const
+
 let cluster: Cluster
 beforeAll(async () => {
   cluster = await Cluster.open()
-  cluster.startUp('--name', 'here', '--allow-mount', cluster.dir)
+  cluster.startUp('--name', 'here', '--allow-mount', cluster.dir, '--port-range', portRange.join('-'))
   await cluster.ready(1)
 })
 afterAll(async () => {
@@ -45,6 +49,15 @@ async function run(id: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await cluster.troupe('run', '-d', '--id', id, ...args)
   expect(code, stderr).toBe(0)
 }
+
+/** What is answered at this port of the machine. */
+const got = (port: number, path = '/') =>
+  until(`port ${port} answers`, () =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      (answer) => answer.text(),
+      () => undefined,
+    ),
+  )
 
 const often = ['--health-interval', '200ms', '--health-timeout', '2s', '--health-retries', '2']
 /** A server that answers 500 while a file is there. */
@@ -97,6 +110,30 @@ describe('a process', { concurrent: true }, () => {
     expect(ranMs).toBeGreaterThan(4_000)
   })
 
+  test('at the ports that it was given, which nobody else gets meanwhile', async () => {
+    const port = await freePort()
+    const listen = `for (const name of ['TROUPE_PORT_80', 'TROUPE_PORT_81']) require('node:http').createServer((_, r) => r.end(name)).listen(process.env[name])`
+    const how = ['-p', '80', '-p', `${port}:81`, '--health-http', '80', ...often]
+    await run('given', '--driver', 'process', ...how, '--', process.execPath, '-e', listen)
+    const { ports = [] } = await becomes('given', 'healthy', ({ health }) => health?.state === 'healthy')
+    const free = ports[0]?.host as number
+    expect(ports).toEqual([
+      { target: 80, host: free, protocol: 'tcp' },
+      { target: 81, host: port, protocol: 'tcp' },
+    ])
+    expect(free >= portRange[0] && free <= portRange[1]).toBe(true)
+    expect(await got(free)).toBe('TROUPE_PORT_80')
+    expect(await got(port)).toBe('TROUPE_PORT_81')
+    expect((await cluster.troupe('status')).stdout).toContain(` ${free}→80,${port}→81`)
+    await run('late', '--driver', 'process', '-p', `${port}:80`, '--', 'sleep', '60')
+    const waiting = await becomes('late', 'waiting', ({ reason }) => reason !== null)
+    expect(waiting).toMatchObject({ state: 'Pending', reason: `1 node has port ${port} taken` })
+    expect((await cluster.troupe('explain', 'late')).stdout).toContain(`here: port ${port} is taken by task given`)
+    await cluster.troupe('stop', 'given')
+    await becomes('late', 'Running', ({ state }) => state === 'Running')
+    await cluster.troupe('stop', 'late')
+  })
+
   test('by a command beside it, with its variables', async () => {
     const flag = join(cluster.dir, 'flag')
     await writeFile(flag, '')
@@ -126,6 +163,18 @@ describe.skipIf(withoutEngine)('a container', { concurrent: true }, () => {
     const failed = await becomes('inner', 'Failed', ({ state }) => state === 'Failed')
     expect(failed).toMatchObject({ outcome: 'unhealthy' })
     expect(failed.reason).toMatch(/GET http:\/\/\d+\.\d+\.\d+\.\d+:8099\/ready answered 404/)
+  })
+
+  test('answers at the ports of its node that it was given', async () => {
+    const port = await freePort()
+    const script = `mkdir -p /tmp/w; echo "$TROUPE_PORT_8098" > /tmp/w/free; httpd -p 8098 -h /tmp/w; httpd -f -p 8099 -h /tmp/w`
+    const how = ['-p', `127.0.0.1:${port}:8099`, '--port', '8098', '--health-http', '8099/free', ...often]
+    await run('published', ...how, testImage, 'sh', '-c', script)
+    const { ports = [] } = await becomes('published', 'healthy', ({ health }) => health?.state === 'healthy')
+    const free = ports.find(({ target }) => target === 8098)?.host as number
+    expect(await got(port, '/free')).toBe(`${free}\n`)
+    expect(await got(free, '/free')).toBe(`${free}\n`)
+    await cluster.troupe('stop', 'published', '--timeout', '0s')
   })
 
   test('by a command inside it', async () => {
