@@ -61,10 +61,35 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'runtime/manager/tasks.ts',
-        find: 'book.specs.get(taskId) ?? (await this.specOf(taskId))',
-        replace: 'book.specs.get(taskId)',
+        find: 'const known = await this.specOf(taskId)',
+        replace: 'const known = this.#options.book.specs.get(taskId)',
       },
     ],
+  },
+  {
+    name: 'an index of ends that names a live task is believed',
+    edits: [
+      {
+        file: 'runtime/manager/book.ts',
+        find: 'if (stepped.before === undefined) turn.put(',
+        replace:
+          'if (stepped.before === undefined) turn.put(keys.final(revision, context.taskId), new Uint8Array(0))\n    if (stepped.before === undefined) turn.put(',
+      },
+      {
+        file: 'runtime/manager/ended-tasks.ts',
+        find: 'if (bytes === undefined || host.actors.has(address) || setAside.has(id)) return',
+        replace: 'if (bytes === undefined) return',
+      },
+      {
+        file: 'runtime/manager/ended-tasks.ts',
+        find: "record.snapshot.status === 'active' || record.revision !== revision",
+        replace: 'false',
+      },
+    ],
+  },
+  {
+    name: 'the id of a trimmed task is forgotten at once',
+    edits: [{ file: 'runtime/manager/ended-tasks.ts', find: 'knownIds.note(id, { ...mark, spec }),', replace: '' }],
   },
   {
     name: 'a reservation is kept when a crash came between the end of its attempt and its release',
