@@ -3,8 +3,11 @@
  * may come in by it.
  */
 export type {
+  HostPort,
   NodeView,
   PlacementDecision,
+  Port,
+  PortRange,
   Resources,
   TaskEvent,
   TaskSpec,

@@ -104,6 +104,7 @@ test.each([
   ...spec.map((name) => [name, 'actors/spec.ts'] as const),
   ...['Health', 'HealthCheck'].map((name) => [name, 'actors/health.ts'] as const),
   ['Resources', 'actors/limits.ts'] as const,
+  ...['Port', 'HostPort', 'PortRange'].map((name) => [name, 'actors/ports.ts'] as const),
   ['TaskFilter', 'actors/protocol/client.ts'] as const,
 ])('%s says of each of its fields what it is', (name, file) => {
   const source = read(resolve(root, file))
