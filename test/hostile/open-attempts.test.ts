@@ -29,19 +29,24 @@ test('every field of a status of an attempt that is there', async () => {
   const held: string[] = []
   let count = 0
   // Each status is of a task of its own: an end is the end.
-  const prepare = (message: Readonly<Record<string, unknown>>) => {
+  const prepare = (isOver: boolean) => (message: Readonly<Record<string, unknown>>) => {
     count += 1
     const taskId = `held-${count}`
     if (message.type === 'Progress') return { ...message, taskId }
     if (message.type !== 'Status') return message
-    const [status] = message.attempts as object[]
-    return { ...message, attempts: [{ ...status, taskId }] }
+    const [{ end, endedAtMs, stoppingAtMs, ...status }] = message.attempts as [Record<string, unknown>]
+    const over = isOver ? { end, endedAtMs, stoppingAtMs } : {}
+    const health = { ...(status.health as object), seq: 1, state: 'unhealthy' }
+    return { ...message, attempts: [{ ...status, ...over, taskId, attempt: 1, startedAtMs: 1, health }] }
   }
   const schemas = { Status, Progress, DriversChanged, Heartbeat }
-  for (const one of casesOf({ schemas, protocol: 'troupe.v1.msgpack', lenient: true, prepare, more: [largeField] })) {
-    if (one.fate !== 'taken') continue
-    cases.push(shotOf('troupe.v1.msgpack', one))
-    held.push(`held-${count}`)
+  const options = { schemas, protocol: 'troupe.v1.msgpack', lenient: true, more: [largeField] } as const
+  for (const isOver of [false, true]) {
+    for (const one of casesOf({ ...options, prepare: prepare(isOver) })) {
+      if (one.fate !== 'taken') continue
+      cases.push(shotOf('troupe.v1.msgpack', one))
+      held.push(`held-${count}`)
+    }
   }
   await world.witness.submitAll(held, { constraints: ['node=h0'], health: { kind: 'tcp', port: 1 } })
   await first.until('all of them', () => JSON.stringify(first.replies.at(-1)).includes(held.at(-1) as string))
