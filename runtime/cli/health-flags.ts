@@ -2,10 +2,10 @@
 import { Option } from 'commander'
 import type { Health, HealthCheck } from '../../actors/health.ts'
 import { healthTimes } from '../../actors/health.ts'
+import { parsePort } from '../../actors/port-text.ts'
 import { parseWhole, parsing } from './command.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
-import { parsePort } from './port.ts'
 
 type HttpPlace = Pick<HealthCheck, 'port' | 'path'>
 

@@ -2,6 +2,7 @@
 import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
 import { modelLimits, type PortRange } from '../../actors/model.ts'
+import { parsePortRange } from '../../actors/port-text.ts'
 import { type SchedulerName, schedulerNames } from '../../actors/schedulers/schedulers.ts'
 import { parseOrigin } from '../manager/admission.ts'
 import type { StorageKind } from '../options.ts'
@@ -9,7 +10,6 @@ import { defaultAddress, defaultDataDir } from './address.ts'
 import { collect, parseCpus, parsePairs, parsing } from './command.ts'
 import { UsageError } from './failure.ts'
 import { outputRetentionOf, parseKeptNumber, parseKeptSize, parseKeptTime } from './kept.ts'
-import { parsePortRange } from './port.ts'
 import { parseSize } from './size.ts'
 
 export interface StoreFlags {

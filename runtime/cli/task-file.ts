@@ -3,14 +3,14 @@
  * in place of bytes and milliseconds. What is wrong is said with the file and the line.
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { parseAffinity } from '../../actors/affinity-text.ts'
 import { HealthCheck } from '../../actors/health.ts'
 import { Affinity, DisconnectPolicy, Mount, RestartPolicy, type TaskSpec, Tmpfs } from '../../actors/model.ts'
+import { parsePortMapping } from '../../actors/port-text.ts'
 import { Port } from '../../actors/ports.ts'
-import { parseAffinity } from './affinity.ts'
 import { parseDuration } from './duration.ts'
 import { UsageError } from './failure.ts'
 import { absoluteSource, parseMount, parseTmpfs } from './mount.ts'
-import { parsePortMapping } from './port.ts'
 import { parseSize } from './size.ts'
 import { findFault, specFields } from './spec-check.ts'
 import { closestWord } from './suggest.ts'

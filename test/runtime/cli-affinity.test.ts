@@ -1,7 +1,7 @@
 /** Affinities in the words of the command line: what `--affinity` and a task file take, and how they are shown. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseAffinity } from '../../actors/affinity-text.ts'
 import type { Affinity } from '../../actors/model.ts'
-import { parseAffinity } from '../../runtime/cli/affinity.ts'
 import { scoreLines } from '../../runtime/cli/score-table.ts'
 import { parseTaskFile } from '../../runtime/cli/task-file.ts'
 import { cli } from './cli-rig.ts'

@@ -1,8 +1,8 @@
 /** Ports in the words of the command line: what `--port` takes, and how they are shown. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HostPort, NodeView, Port, TaskView } from '../../actors/model.ts'
+import { parsePortMapping, parsePortRange } from '../../actors/port-text.ts'
 import { explanationLines } from '../../runtime/cli/explain.ts'
-import { parsePortMapping, parsePortRange } from '../../runtime/cli/port.ts'
 import { parseTaskFile } from '../../runtime/cli/task-file.ts'
 import { cli } from './cli-rig.ts'
 import { FakeManager, freshTask, token } from './client-manager.ts'

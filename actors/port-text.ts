@@ -1,5 +1,5 @@
 /** Ports as people write them, and as docker does: `[ADDRESS:][HOST:]TARGET[/PROTOCOL]`. */
-import { isIpAddress, type Port, type PortRange, portLimits } from '../../actors/ports.ts'
+import { isIpAddress, type Port, type PortRange, portLimits } from './ports.ts'
 
 /** Throws RangeError with a sentence. */
 export function parsePort(text: string): number {

@@ -1,5 +1,5 @@
 /** Affinities as people write them: `label=value[:weight]`. */
-import type { Affinity } from '../../actors/model.ts'
+import type { Affinity } from './model.ts'
 
 /**
  * `zone=eu`, `zone=eu:80`, `disk!=hdd:20`, `node=old:-50`. A number after the last colon is the weight, so that a value
