@@ -48,9 +48,16 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
   expect(planned.stdout).toMatch(
     /^It would be placed on right now\.\n\nNODE +spread +round-robin +epvm +binpack +WHY NOT\nright +[\d.]+ \* .*\nleft +- +- +- +- +does not match zone=us/,
   )
+  const wish = async (id: string, ...flags: string[]) => {
+    expect((await onHost(['--id', id, ...flags], 'true')).code).toBe(0)
+    return (await cluster.json<{ task: Row }>('explain', id, '--json')).task.node
+  }
+  // With nothing on either, left is the lower share and the cheaper.
+  expect(await wish('there', '--affinity', 'zone=us:100')).toBe('right')
+  expect(await wish('elsewhere', '--affinity', 'node=left:-100')).toBe('right')
   const [us, large] = await Promise.all([
     onHost(['--id', 'us', '--constraint', 'zone=us'], 'true'),
-    onHost(['--id', 'large', '--memory', '256m'], 'true'),
+    onHost(['--id', 'large', '--memory', '256m', '--affinity', 'zone=us:100', '--affinity', 'node=left:-1'], 'true'),
     cluster.troupe('run', '-d', '--id', 'never', '--driver', 'process', '--cpus', '1.5', 'true'),
     cluster.troupe('run', '-d', '--id', 'contained', '--pull', 'never', 'x'),
   ])
@@ -65,7 +72,7 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
   expect(never.stdout).toMatch(/no node was fit: .* \(spread, 2 nodes considered/)
   expect(never.stdout).toMatch(/no node is large enough for 1\.5 cpus/)
   expect(contained.stdout).toMatch(/- left: .*docker/)
-  expect(contained.stdout).toMatch(/\nIf it were placed now\n +NODE +spread +round-robin .*\n +left .*docker/)
+  expect(contained.stdout).toMatch(/\nIf it were placed now\n +NODE +spread +round-robin .*\n(?: +right .*\n)? +left .*docker/)
 })
 
 test('a full node makes others wait, in order, and says so', async () => {
