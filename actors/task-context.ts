@@ -242,8 +242,10 @@ export function openAttempt(context: TaskContext, event: Extract<TaskEvent, { ty
   }
 }
 
-/** The ports of the newest attempt; which it holds as long as it is open. */
-export const portsOf = ({ attempts }: TaskContext): readonly HostPort[] => attempts.at(-1)?.ports ?? []
+const noPorts: readonly HostPort[] = []
+
+/** The ports of the newest attempt, which it holds as long as it is open. */
+export const portsOf = ({ attempts }: TaskContext): readonly HostPort[] => attempts.at(-1)?.ports ?? noPorts
 
 /** Why the attempt is over, for people: what stopped it says more than the signal that it ended by. */
 function reasonOf(context: TaskContext, event: TaskEvent, end: AttemptEnd): string | undefined {

@@ -356,6 +356,19 @@ function commands(define: Define, { expect }: ConformanceTools, world: AttemptWo
     expect(await driver.list()).toEqual([key])
   })
 
+  define('exec: where ports were given, what runs is told of them as of any variable', async (cast) => {
+    const { driver } = await cast.open()
+    const key = cast.key()
+    const host = 20_000 + Math.floor(Math.random() * 12_000)
+    const given = { ports: [{ target: 80, host }], env: { TROUPE_PORT_80: String(host) } }
+    const spec = { ...world.spec('sleep-long', key), ...given }
+    await cast.start(driver, key, spec)
+    await cast.printed(driver, key, 'ready\n')
+    const request = { spec, timeoutMs: 20_000, signal: new AbortController().signal }
+    const told = await driver.exec?.(key, { ...request, command: ['sh', '-c', 'echo "$TROUPE_PORT_80"'] })
+    expect(told?.output ?? String(host)).toBe(String(host))
+  })
+
   define('exec: what takes too long has no code, and what cannot be run neither says it did', async (cast) => {
     const { driver, key, exec, runs } = await begun(cast)
     if (!runs) return
