@@ -19,7 +19,7 @@ const all = [
 
 test('each bench comes out with its table, and nobody missed an end', async () => {
   const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--scale', '0.01', '--json']
-  const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 200_000 })
+  const { stdout } = await run(process.execPath, args, { cwd: root, timeout: 400_000 })
   const { tables } = JSON.parse(stdout) as Tables
   expect(Object.keys(tables)).toEqual(all)
   const { subscribers, stalled, asks, inspection, lives, docker, placements, processes, memory, startup, rest } = tables
@@ -50,11 +50,11 @@ test('each bench comes out with its table, and nobody missed an end', async () =
   for (const row of rest ?? []) expect(row['RSS MB']).toBeGreaterThan(0)
   expect(placements).toHaveLength(24)
   for (const row of placements ?? []) expect(row['placements/s']).toBeGreaterThan(0)
-}, 240_000)
+}, 440_000)
 
 test('an unknown bench is refused, and those that there are are named', async () => {
   const args = ['--import', 'tsx', join(root, 'scripts', 'bench.ts'), '--only', 'nothing']
-  const failure = await run(process.execPath, args, { cwd: root, timeout: 200_000 }).catch((error: unknown) => error)
+  const failure = await run(process.execPath, args, { cwd: root, timeout: 400_000 }).catch((error: unknown) => error)
   expect(failure).toMatchObject({
     code: 2,
     stderr: expect.stringContaining([...all, 'million'].join(', ')),
