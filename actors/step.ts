@@ -131,9 +131,13 @@ export function restore(machine: AnyStateMachine, persisted: PersistedSnapshot):
 /** A state value as a path: `Pending.Queued`; the regions of a parallel state are joined by `+`. */
 export function pathOf(value: StateValue): string {
   if (typeof value === 'string') return value
-  const regions = Object.entries(value).map(([key, child]) => {
+  let path = ''
+  // Asked for many times in each step: no lists are made for it.
+  for (const key in value) {
+    const child = value[key]
     const rest = child === undefined ? '' : pathOf(child)
-    return rest === '' ? key : `${key}.${rest}`
-  })
-  return regions.join('+')
+    const region = rest === '' ? key : `${key}.${rest}`
+    path = path === '' ? region : `${path}+${region}`
+  }
+  return path
 }

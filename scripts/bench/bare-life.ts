@@ -27,7 +27,7 @@ const attemptEvents: readonly Event[] = [
   { type: 'Removed' },
 ]
 
-/** Microseconds of a life, the mean over so many; the steps are those that manager and worker take, with stamps on all. */
+/** Microseconds of processor time of a life, the mean over so many; the steps are those that manager and worker take, with stamps on all. */
 export async function bareLifeMicros(lives: number): Promise<number> {
   const steps = await built<Step>('actors/step.js')
   const { taskMachine } = await built<typeof import('../../actors/task.ts')>('actors/task.js')
@@ -45,7 +45,8 @@ export async function bareLifeMicros(lives: number): Promise<number> {
     }
   }
   live(Math.min(lives, warmLives))
-  const beganMs = performance.now()
+  const began = process.cpuUsage()
   live(lives)
-  return ((performance.now() - beganMs) * 1_000) / lives
+  const { user, system } = process.cpuUsage(began)
+  return (user + system) / lives
 }

@@ -17,6 +17,8 @@ const warmMs = 5_000
 /** The worst of so many is told. */
 const runs = 3
 const bareLives = 100_000
+/** So that the log of all of them is there to be looked at. Tasks that have ended are trimmed as ever. */
+const retention = { logBytes: 2 ** 40 }
 const token = 'bench-token-of-no-worth'
 const wholePath = 'Pending Scheduled Running Completed'
 
@@ -40,7 +42,7 @@ class Cluster {
 
   async open(): Promise<void> {
     const dir = this.#dir
-    const address = await this.#manager.ask<string>('open', { dir, token, notes: false })
+    const address = await this.#manager.ask<string>('open', { dir, token, notes: false, retention })
     await this.#worker.ask('open', { address, token, dir })
     await this.#client.ask('open', { address, token })
   }
