@@ -134,3 +134,31 @@ test('a second signal ends a worker at once, and costs its tasks nothing', async
   const after = await settled('on', 'Running', ({ state, detail }) => state === 'Running' && detail === '')
   expect(after).toMatchObject({ attempt: 1, startedAt: before.startedAt })
 }, 60_000)
+
+test('up keeps as much as its flags say of tasks, history and output, and says what was trimmed', async () => {
+  cluster = await Cluster.open()
+  const kept = ['--keep-finished-max', '2', '--keep-log-size', '1k', '--keep-output-max', '1']
+  cluster.startUp('--driver', 'process', ...kept, '--keep-finished', '1h', '--keep-log', '1h', '--keep-output', '1h')
+  await cluster.ready(1)
+  for (const id of ['first', 'second', 'third']) {
+    expect(await cluster.troupe('run', '--id', id, ...processes, '--', 'echo', id)).toMatchObject({ code: 0 })
+  }
+  const listed = () => cluster.json<{ readonly id: string }[]>('status', '--all', '--json')
+  await until('the first to be trimmed', async () => (await listed()).length === 2 || undefined)
+  const asked = await cluster.troupe('wait', 'first')
+  expect(asked.code).toBe(3)
+  expect(asked.stderr).toMatch(/task first ended .* ago and was trimmed: .*2 of them at most/)
+  const again = await cluster.troupe('run', '-d', '--id', 'first', ...processes, '--', 'echo', 'first')
+  expect(again.code, again.stderr).toBe(0)
+  expect((await listed()).map(({ id }) => id).sort()).toEqual(['second', 'third'])
+  await until('the history to be trimmed', async () => {
+    const { stdout } = await cluster.troupe('explain', 'second')
+    return /what came until .* was trimmed/.test(stdout) || undefined
+  })
+  const output = await until('the output to be trimmed', async () => {
+    const logs = await cluster.troupe('logs', 'second')
+    return logs.code === 0 ? undefined : logs
+  })
+  expect([output.code, output.stderr]).toEqual([3, expect.stringContaining('is not kept any more')])
+  expect(await cluster.troupe('logs', 'third')).toMatchObject({ code: 0, stdout: 'third\n' })
+})
