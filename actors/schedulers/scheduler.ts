@@ -6,7 +6,7 @@
 import { type Decided, decideAmong, explainRefusal } from './decision.ts'
 import { type Ask, type CandidateNode, filtersOf } from './filters.ts'
 
-export { type Decided, schedulerLimits } from './decision.ts'
+export type { Decided } from './decision.ts'
 export type { Ask, CandidateNode } from './filters.ts'
 
 /** Says what each fit node costs; the lowest cost wins. Pure: what it remembers is passed in and returned. */

@@ -1,6 +1,7 @@
 /** An application's own scheduler decides, and its mistakes stop nothing. */
 import { afterEach, expect, test } from 'vitest'
 import { type OpenedTroupe, openManager, openTroupe, type Scheduler } from '../../runtime/index.ts'
+import { chosenScheduler } from '../../runtime/manager/own-scheduler.ts'
 import { ScriptDriver } from './script-driver.ts'
 
 const spec = { driver: 'process' as const, command: ['work'] }
@@ -60,6 +61,23 @@ test.each(['round-robin', 'epvm', 'binpack', 'spread'] as const)('%s is taken by
     .poll(async () => (await troupe.get(task.id)).getSnapshot().context.state, { timeout: 20_000 })
     .toBe('Running')
   expect((await task.explain()).decision).toMatchObject({ scheduler, scores: [{ cost: expect.any(Number) }] })
+})
+
+test('where the next sample begins is passed on, and what it says wrongly is told and taken for the beginning', () => {
+  const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => told.push(message) }
+  const plain: Scheduler<string> = { name: 'own', initial: 'n1', score: () => 1, picked: ({ nodeId }) => nodeId }
+  expect(chosenScheduler(plain, logger)).not.toHaveProperty('after')
+  const afterOf = (after: Scheduler<string>['after'] & {}) =>
+    (chosenScheduler({ ...plain, after }, logger) as Scheduler).after?.('n1')
+  expect(afterOf((state) => state)).toBe('n1')
+  expect(afterOf(() => null)).toBeNull()
+  expect(told).toEqual([])
+  expect(afterOf(() => fail('oops'))).toBeNull()
+  expect(afterOf(() => 7 as never)).toBeNull()
+  expect(told).toEqual([
+    expect.stringContaining('own threw in after: oops'),
+    expect.stringContaining('own gave what is neither a nodeId nor null in after, 7'),
+  ])
 })
 
 test('an unknown name is refused with those that there are, before anything is opened', async () => {
