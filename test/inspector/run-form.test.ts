@@ -4,8 +4,10 @@ import { linesOfNode, linesOfTask } from '../../inspector/page/act/cli-lines.ts'
 import { shellHint, splitCommand } from '../../inspector/page/act/command-words.ts'
 import { readDuration, readSize } from '../../inspector/page/act/duration-text.ts'
 import { atField, failureOf, fieldOf } from '../../inspector/page/act/failure-words.ts'
-import { emptyForm, formFieldOf, readForm, readJson } from '../../inspector/page/act/run-form.ts'
+import { readMount, readSecrets, readTmpfs, withSecretRows } from '../../inspector/page/act/run-asks.ts'
+import { emptyForm, faultOfSpec, formFieldOf, readForm, readJson } from '../../inspector/page/act/run-form.ts'
 import { parseDuration } from '../../runtime/cli/duration.ts'
+import { parseMount, parseTmpfs } from '../../runtime/cli/mount.ts'
 import { parseSize } from '../../runtime/cli/size.ts'
 
 describe('a command is split as a shell would', () => {
@@ -50,12 +52,26 @@ describe('durations and amounts of memory are those of the command line', () => 
   test.each(['', 'much', '0', '-1m', '9999999t'])('%j is no memory', (text) => expect(readSize(text)).toBeUndefined())
 })
 
+describe('mounts are those of the command line, but that a page has no folder', () => {
+  test.each(['/a:/b', '/a:/b:ro', '/a b:/c:rw'])('%s', (text) => expect(readMount(text)).toEqual(parseMount(text, '/')))
+  test.each(['/run', '/run:size=64m', '/a b:size=1.5g'])('%s', (text) =>
+    expect(readTmpfs(text)).toEqual(parseTmpfs(text)),
+  )
+  test.each(['', '/a', 'a:/b', '/a:b', '/a:/b:rx', '~/a:/b'])('%j is no mount', (text) =>
+    expect(() => readMount(text)).toThrow(RangeError),
+  )
+  test.each(['', 'run', '/run:64m', '/run:size=', '/run:size=0'])('%j is no tmpfs', (text) =>
+    expect(() => readTmpfs(text)).toThrow(RangeError),
+  )
+})
+
 describe('the form', () => {
   const form = { ...emptyForm, command: `sh -c 'echo hi'` }
 
   test('gives a specification with what was filled in, and nothing else', () => {
     expect(readForm(form)).toEqual({ spec: { driver: 'process', command: ['sh', '-c', 'echo hi'] }, faults: {} })
     const full = {
+      ...emptyForm,
       ...{ driver: 'docker', image: ' alpine ', command: 'date', name: ' nightly ', env: 'A=1\n\nB=x=y \n' },
       ...{ labels: 'app=web', cpus: '0.5', memory: '64m', restart: 'on-failure', maxRestarts: '3' },
     }
@@ -79,12 +95,82 @@ describe('the form', () => {
 
   test('says at each field what is wrong with it', () => {
     const { faults } = readForm({
+      ...emptyForm,
       ...{ driver: 'docker', image: '', command: `'`, name: '', env: 'nameless', labels: '=x' },
       ...{ cpus: '-1', memory: 'much', restart: 'always', maxRestarts: 'often' },
     })
     const fields = ['command', 'cpus', 'env', 'image', 'labels', 'maxRestarts', 'memory']
     expect(Object.keys(faults).sort()).toEqual(fields)
     expect(readForm(emptyForm).faults).toEqual({ command: 'Say what should run.' })
+  })
+
+  test('takes ports, nodes and files a line each, and files for docker only', () => {
+    const asks = {
+      ...{ ports: '8080:80\n 53/udp ', constraints: 'disk=ssd', affinities: 'zone=eu:80\nnode!=old' },
+      ...{ mounts: '/data:/in:ro', tmpfs: '/run:size=1m', readOnly: 'yes' },
+    }
+    const placed = {
+      ports: [
+        { host: 8080, target: 80 },
+        { target: 53, protocol: 'udp' },
+      ],
+      constraints: ['disk=ssd'],
+      affinities: [{ expression: 'zone=eu', weight: 80 }, { expression: 'node!=old' }],
+    }
+    const files = {
+      mounts: [{ source: '/data', target: '/in', readOnly: true }],
+      tmpfs: [{ target: '/run', sizeBytes: 2 ** 20 }],
+      readOnly: true,
+    }
+    expect(readForm({ ...form, ...asks })).toEqual({
+      spec: { driver: 'process', command: ['sh', '-c', 'echo hi'], ...placed },
+      faults: {},
+    })
+    expect(readForm({ ...emptyForm, ...asks, driver: 'docker', image: 'alpine' })).toEqual({
+      spec: { driver: 'docker', image: 'alpine', ...placed, ...files },
+      faults: {},
+    })
+    const { faults } = readForm({
+      ...{ ...emptyForm, driver: 'docker', image: 'alpine', ports: '80\n99999', constraints: 'ssd' },
+      ...{ affinities: 'zone=eu:0', mounts: './data:/in', tmpfs: '/run:size=much' },
+    })
+    expect(faults).toEqual({
+      ports: '"99999" is no port; write a number from 1 to 65535.',
+      constraints: '"ssd" is no constraint; write LABEL=VALUE or LABEL!=VALUE.',
+      affinities: expect.stringContaining('0 is no weight of an affinity'),
+      mounts: expect.stringContaining('"./data:/in" is no mount'),
+      tmpfs: expect.stringContaining('"/run:size=much" is no tmpfs'),
+    })
+  })
+
+  test('is checked as the manager checks it, and says at which field', () => {
+    const ofForm = (more: object) => faultOfSpec(readForm({ ...form, ...more }).spec)
+    expect(ofForm({})).toBeUndefined()
+    expect(ofForm({ ports: '8080:80\n8080:81' })).toEqual({
+      field: 'ports',
+      text: 'The host port 8080 is asked for twice: a port has one holder, so choose another.',
+    })
+    expect(ofForm({ ports: '127.0.0.1:8080:80' })?.field).toBe('ports')
+    expect(ofForm({ env: 'TROUPE_NODE=here' })?.field).toBe('env')
+    expect(ofForm({ labels: 'troupe.x=1' })?.field).toBe('labels')
+    const docker = { driver: 'docker', image: 'alpine', mounts: '/a:/in\n/b:/in' }
+    expect(ofForm(docker)).toEqual({ field: 'mounts', text: 'Two mounts have the target /in: give each its own.' })
+    expect(faultOfSpec({ driver: 'process', command: ['a'], secretEnv: { TROUPE_NODE: 'x' } })?.field).toBe('secrets')
+    expect(faultOfSpec({ driver: 'docker' })).toEqual({ text: expect.stringContaining('needs an image') })
+  })
+
+  test('has secrets beside it, whose values stand in no sentence and in no JSON of it', () => {
+    const row = { name: ' KEY ', value: 'hunter2' }
+    expect(readSecrets([row, { name: '', value: '' }])).toEqual({ secretEnv: { KEY: 'hunter2' }, fault: undefined })
+    for (const rows of [[{ ...row, name: '' }], [{ ...row, value: '' }], [row, row]]) {
+      expect(readSecrets(rows).fault).toMatch(/secret/)
+      expect(readSecrets(rows).fault).not.toContain('hunter2')
+    }
+    const { spec } = readForm(form)
+    expect(withSecretRows(spec, {})).toBe(spec)
+    expect(withSecretRows({ ...spec, secretEnv: { A: '1' } }, { KEY: 'hunter2' }).secretEnv).toEqual({
+      ...{ A: '1', KEY: 'hunter2' },
+    })
   })
 
   test('as JSON, any specification goes as it is, and what is none is told', () => {

@@ -9,15 +9,26 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Failure } from './confirm-dialog.tsx'
 import { atField, fieldOf } from './failure-words.ts'
 import { isViewOnly, whyNotAct } from './may-act.ts'
+import { readSecrets, type SecretRow, withSecretRows } from './run-asks.ts'
 import { RunFields } from './run-fields.tsx'
-import { emptyForm, type FormFaults, formFieldOf, type RunField, type RunForm, readForm, readJson } from './run-form.ts'
+import {
+  emptyForm,
+  type FormFaults,
+  faultOfSpec,
+  formFieldOf,
+  type RunField,
+  type RunForm,
+  readForm,
+  readJson,
+} from './run-form.ts'
+import { SecretFields } from './secret-fields.tsx'
 import { useAct } from './use-act.ts'
 
-/** What was typed stays when the dialog is closed, for as long as the page is open. */
+/** What was typed stays when the dialog is closed, for as long as the page is open: all but secrets. */
 let kept: RunForm = emptyForm
 
 export function RunDialog() {
-  const { form, json, faults, failure, busy, whyNot, change, setJson, submit } = useRun()
+  const { form, json, secrets, faults, failure, busy, whyNot, change, setJson, setSecrets, submit } = useRun()
   const body = useRef<HTMLFormElement>(null)
   useFaultFocus(body, faults)
   const actions = (
@@ -57,6 +68,7 @@ export function RunDialog() {
             />
           </div>
         )}
+        <SecretFields rows={secrets} fault={faults.secrets} onRows={setSecrets} />
         <Failure failure={failure} />
         {whyNot === undefined ? undefined : <p class="act-why-not">{whyNot}</p>}
       </form>
@@ -68,6 +80,8 @@ export function RunDialog() {
 function useRun() {
   const [form, setForm] = useState(kept)
   const [json, setText] = useState<string>()
+  // They are in no specification that is shown, and gone with the dialog.
+  const [secrets, setRows] = useState<readonly SecretRow[]>([])
   const [own, setOwn] = useState<FormFaults>({})
   const act = useAct()
   const whyNot = whyNotAct()
@@ -83,15 +97,27 @@ function useRun() {
     act.clear()
     setText(text)
   }
+  const setSecrets = (rows: readonly SecretRow[]) => {
+    setRows(rows)
+    act.clear()
+    setOwn(({ secrets: _mended, ...others }) => others)
+  }
   const read = (): TaskSpec | undefined => {
+    const { secretEnv, fault } = readSecrets(secrets)
+    const secretFault: FormFaults = fault === undefined ? {} : { secrets: fault }
     if (json === undefined) {
-      const { spec, faults } = readForm(form)
-      setOwn(faults)
-      return Object.keys(faults).length === 0 ? spec : undefined
+      const { spec: typed, faults } = readForm(form)
+      const spec = withSecretRows(typed, secretEnv)
+      const isWhole = Object.keys(faults).length === 0 && fault === undefined
+      const wrong = isWhole ? faultOfSpec(spec) : undefined
+      if (wrong !== undefined && wrong.field === undefined) act.fail(wrong.text)
+      setOwn({ ...faults, ...secretFault, ...(wrong?.field && { [wrong.field]: wrong.text }) })
+      return isWhole && wrong === undefined ? spec : undefined
     }
     const given = readJson(json)
+    setOwn(secretFault)
     if (given.fault !== undefined) act.fail(given.fault)
-    return given.fault === undefined ? given.spec : undefined
+    return given.fault === undefined && fault === undefined ? withSecretRows(given.spec, secretEnv) : undefined
   }
   const submit = async () => {
     const spec = whyNot === undefined ? read() : undefined
@@ -109,7 +135,7 @@ function useRun() {
   const faults: FormFaults = told === undefined ? own : { ...own, [told.field]: told.text }
   // A sentence that stands at its field need not stand below as well.
   const failure = told === undefined ? act.failure : undefined
-  return { form, json, faults, failure, busy: act.busy, whyNot, change, setJson, submit }
+  return { form, json, secrets, faults, failure, busy: act.busy, whyNot, change, setJson, setSecrets, submit }
 }
 
 /** The button that opens it, where it may be opened at all. */
@@ -124,7 +150,7 @@ export function RunButton({ onOpen }: { readonly onOpen: () => void }) {
 }
 
 /** The field that the manager's sentence is about; undefined where the form has none for it. */
-function toldAt(text: string): { field: RunField; text: string } | undefined {
+function toldAt(text: string): { field: keyof FormFaults; text: string } | undefined {
   const field = formFieldOf[fieldOf(text) ?? '']
   return field === undefined ? undefined : { field, text: atField(text) }
 }

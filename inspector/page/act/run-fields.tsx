@@ -1,5 +1,6 @@
 /** The fields of the form to run a task. */
 import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
 import { nodes } from '../nodes/live-nodes.ts'
 import { formatCommand } from '../ui/format.ts'
 import { shellHint, splitCommand } from './command-words.ts'
@@ -42,7 +43,40 @@ export function RunFields({ form, faults, onChange }: RunFieldsProps) {
         <Lines {...shared} field="env" label="Environment" placeholder="NAME=value, one a line" />
         <Lines {...shared} field="labels" label="Labels" placeholder="name=value, one a line" />
       </div>
+      <More title="Ports and nodes" fields={['ports', 'constraints', 'affinities']} {...shared}>
+        <Lines {...shared} field="ports" label="Ports" placeholder="8080:80, or 80 for a free one" />
+        <Lines {...shared} field="constraints" label="Only on nodes with" placeholder="disk=ssd, one a line" />
+        <Lines {...shared} field="affinities" label="Rather on nodes with" placeholder="zone=eu:80, by weight" />
+      </More>
+      {driver === 'docker' ? (
+        <More title="Files" fields={['mounts', 'tmpfs', 'readOnly']} {...shared}>
+          <Lines {...shared} field="mounts" label="Mounts" placeholder="/data:/in:ro, of the node" />
+          <Lines {...shared} field="tmpfs" label="In memory" placeholder="/run:size=64m" />
+          <Tick {...shared} field="readOnly" label="Nothing else can be written" />
+        </More>
+      ) : undefined}
     </>
+  )
+}
+
+interface MoreProps extends RunFieldsProps {
+  readonly title: string
+  readonly fields: readonly RunField[]
+  readonly children: ComponentChildren
+}
+
+/** What few tasks need: folded up until somebody wants it, filled it in before, or got it wrong. */
+function More({ title, fields, form, faults, children }: MoreProps) {
+  const [isOpen, setOpen] = useState(fields.some((field) => form[field] !== ''))
+  return (
+    <details
+      class="act-more"
+      open={isOpen || fields.some((field) => faults[field] !== undefined)}
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>{title}</summary>
+      <div class="act-form-row">{children}</div>
+    </details>
   )
 }
 
@@ -124,6 +158,22 @@ function Choice({ field, label, form, faults, onChange, options }: ChoiceProps) 
         ))}
       </select>
     </Framed>
+  )
+}
+
+function Tick({ field, label, form, faults, onChange }: FieldProps) {
+  return (
+    <div class="act-field">
+      <label class="act-switch" for={`act-${field}`}>
+        <input
+          type="checkbox"
+          {...ids(field, faults)}
+          checked={form[field] !== ''}
+          onChange={(event) => onChange(field, event.currentTarget.checked ? 'yes' : '')}
+        />
+        {label}
+      </label>
+    </div>
   )
 }
 

@@ -1,7 +1,9 @@
 /** What is typed into the form to run a task, as its specification, with what is wrong beside the field that it is of. */
 import type { TaskSpec } from '../../../actors/model.ts'
+import { checkSpec } from '../../../actors/policies.ts'
 import { splitCommand } from './command-words.ts'
 import { readSize } from './duration-text.ts'
+import { readAffinity, readConstraint, readLines, readMount, readPort, readTmpfs } from './run-asks.ts'
 
 export const runFields = [
   'driver',
@@ -14,20 +16,48 @@ export const runFields = [
   'memory',
   'restart',
   'maxRestarts',
+  'ports',
+  'constraints',
+  'affinities',
+  'mounts',
+  'tmpfs',
+  'readOnly',
 ] as const
 export type RunField = (typeof runFields)[number]
+/** What is typed. Secrets are no part of it, for it is kept as long as the page is open. `readOnly` is `yes` or ''. */
 export type RunForm = Readonly<Record<RunField, string>>
-export type FormFaults = Partial<Record<RunField, string>>
+export type FormFaults = Partial<Record<RunField | 'secrets', string>>
 
 export const emptyForm: RunForm = {
   ...{ driver: 'process', image: '', command: '', name: '', env: '', labels: '', cpus: '', memory: '' },
-  ...{ restart: 'never', maxRestarts: '' },
+  ...{ restart: 'never', maxRestarts: '', ports: '', constraints: '', affinities: '' },
+  ...{ mounts: '', tmpfs: '', readOnly: '' },
 }
 
 /** What of the form a fault of the manager is about, by the name of the spec's field. */
-export const formFieldOf: Readonly<Record<string, RunField>> = {
+export const formFieldOf: Readonly<Record<string, keyof FormFaults>> = {
   ...{ driver: 'driver', image: 'image', command: 'command', name: 'name', env: 'env', labels: 'labels' },
-  ...{ cpus: 'cpus', memoryBytes: 'memory', restart: 'restart' },
+  ...{ cpus: 'cpus', memoryBytes: 'memory', restart: 'restart', ports: 'ports', constraints: 'constraints' },
+  ...{ affinities: 'affinities', mounts: 'mounts', tmpfs: 'tmpfs', readOnly: 'readOnly', secretEnv: 'secrets' },
+}
+
+/** Without these a specification has another fault. */
+const needed = ['driver', 'image', 'command']
+
+/**
+ * What the manager would say of a specification, by the very check that it makes, and at which field: the first without
+ * which it would say something else.
+ */
+export function faultOfSpec(spec: TaskSpec): { readonly text: string; readonly field?: keyof FormFaults } | undefined {
+  const text = checkSpec(spec)
+  if (text === undefined) return undefined
+  const name = Object.keys(spec).find((each) => {
+    if (needed.includes(each)) return false
+    const { [each as keyof TaskSpec]: _left, ...rest } = spec
+    return checkSpec(rest as TaskSpec) !== text
+  })
+  const field = formFieldOf[name ?? '']
+  return field === undefined ? { text } : { text, field }
 }
 
 export interface ReadForm {
@@ -65,8 +95,25 @@ export function readForm(form: RunForm): ReadForm {
     ...(cpus === undefined ? {} : { cpus }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     ...readRestart(form, faults),
+    ...readAsks(form, faults),
   }
   return { spec, faults }
+}
+
+/** Each field that holds a line, as the field of the spec. */
+function readAsks(form: RunForm, faults: FormFaults): Partial<TaskSpec> {
+  const list = <T>(field: 'ports' | 'constraints' | 'affinities' | 'mounts' | 'tmpfs', read: (line: string) => T) => {
+    const { items, fault } = readLines(form[field], read)
+    if (fault !== undefined) faults[field] = fault
+    return items.length === 0 ? {} : { [field]: items }
+  }
+  return {
+    ...list('ports', readPort),
+    ...list('constraints', readConstraint),
+    ...list('affinities', readAffinity),
+    ...(form.driver === 'docker' ? { ...list('mounts', readMount), ...list('tmpfs', readTmpfs) } : {}),
+    ...(form.driver === 'docker' && form.readOnly !== '' ? { readOnly: true } : {}),
+  }
 }
 
 function readRestart({ restart, maxRestarts }: RunForm, faults: FormFaults): Pick<TaskSpec, 'restart'> {
