@@ -174,7 +174,8 @@ describe.skipIf(withoutEngine)('a container', { concurrent: true }, () => {
     const free = ports.find(({ target }) => target === 8098)?.host as number
     expect(await got(port, '/free')).toBe(`${free}\n`)
     expect(await got(free, '/free')).toBe(`${free}\n`)
-    await cluster.troupe('stop', 'published', '--timeout', '0s')
+    expect((await cluster.troupe('stop', 'published', '-t', '0')).code).toBe(0)
+    await becomes('published', 'stopped', ({ outcome }) => outcome === 'stopped')
   })
 
   test('by a command inside it', async () => {
