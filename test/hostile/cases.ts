@@ -40,13 +40,14 @@ export interface CasesOptions {
 /** The places of all messages, each once, with a fitting message around it. */
 export function* targets(schemas: Schemas): Generator<{ type: string; base: unknown; place: Place }> {
   for (const [type, schema] of Object.entries(schemas)) {
-    const seen = new Set<string>()
+    const seen = new Map<string, Set<unknown>>()
     for (let turn = 0; turn < turns; turn += 1) {
       const base = fitting(keywordsOf(schema), turn)
       for (const place of placesOf(keywordsOf(schema), turn)) {
-        const name = `${nameOf(place.path)} ${JSON.stringify(place.schema)}`
-        if (seen.has(name)) continue
-        seen.add(name)
+        const name = nameOf(place.path)
+        const schemasThere = seen.get(name) ?? new Set()
+        if (schemasThere.has(place.schema)) continue
+        seen.set(name, schemasThere.add(place.schema))
         yield { type, base, place }
       }
     }

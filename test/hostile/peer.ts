@@ -83,11 +83,11 @@ export class Peer {
     this.#socket.resetAndDestroy()
   }
 
-  /** Resolves when it holds, or the other end has ended the connection; rejects after 30 s. */
+  /** Resolves when it holds, or the other end has ended the connection; rejects after a minute. */
   until(what: string, holds: () => boolean): Promise<void> {
     if (holds() || this.closed !== undefined) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), 30_000)
+      const timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), 60_000)
       const settle = () => {
         clearTimeout(timer)
         resolve()

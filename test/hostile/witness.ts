@@ -123,7 +123,7 @@ export class Witness {
 async function within(over: Promise<unknown>, what: string): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), 30_000)
+    timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), 60_000)
   })
   await Promise.race([over, late]).finally(() => clearTimeout(timer))
 }
