@@ -17,8 +17,9 @@ import type { OnBoundary } from './boundary.ts'
 import { carryOut, type EffectHandlers } from './effects.ts'
 import { type Journal, journalLimits } from './journal.ts'
 import { type Kind, type KindName, kinds } from './kinds.ts'
+import type { LoadedRecord } from './load.ts'
 import { type Letter, Mailboxes } from './mailbox.ts'
-import { type ActorRecord, actorRecord, encodeRecord } from './record.ts'
+import { actorRecord, encodeRecord } from './record.ts'
 import { Timers, type TimersOwner } from './timers.ts'
 import { Turn } from './turn.ts'
 
@@ -96,7 +97,7 @@ export class ActorHost {
   }
 
   /** Takes a stored actor in. Tell it `Recovered` next: its machine learns of it, and then its timers run again. */
-  adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: ActorRecord): void {
+  adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: LoadedRecord): void {
     const actor = this.#hold(address, kind, snapshot)
     actor.revision = record.revision
     actor.timers.load(record.timers)

@@ -11,8 +11,11 @@ import { type ActorRecord, decodeRecord, RecordError } from './record.ts'
 export interface LoadedActor {
   readonly key: string
   readonly snapshot: AnyMachineSnapshot
-  readonly record: ActorRecord
+  readonly record: LoadedRecord
 }
+
+/** What else its record says. Not the state as it was read: a start would hold that of every actor once more. */
+export type LoadedRecord = Pick<ActorRecord, 'machineId' | 'version' | 'revision' | 'timers'>
 
 export interface UnreadableRecord {
   readonly key: string
@@ -34,7 +37,9 @@ export function readActor(key: string, kindName: KindName, bytes: Uint8Array): L
   let persisted: unknown = record.snapshot
   for (const migration of kind.migrate.slice(record.version - 1)) persisted = migration(persisted)
   try {
-    return { key, snapshot: restore(kind.machine, persisted as PersistedSnapshot), record }
+    const { machineId, version, revision, timers } = record
+    const snapshot = restore(kind.machine, persisted as PersistedSnapshot)
+    return { key, snapshot, record: { machineId, version, revision, timers } }
   } catch (error) {
     throw new RecordError(`its state cannot be restored (${(error as Error).message})`)
   }
