@@ -35,7 +35,8 @@ export function atField(message: string): string {
   return rest === undefined ? message : `It ${rest}`
 }
 
-function sentence(text: string): string {
+/** With its first letter and its end as a sentence has them. */
+export function sentence(text: string): string {
   const begun = `${text.charAt(0).toUpperCase()}${text.slice(1)}`
   return /[.!?]$/.test(begun) ? begun : `${begun}.`
 }

@@ -18,6 +18,8 @@ export interface Loaded {
   readonly divergence: Divergence | undefined
   /** The log that the steps are of; undefined until the manager has said. */
   readonly logId: string | undefined
+  /** Why the manager knows nothing of it any more, in a sentence: what was read before is all that is left. */
+  readonly gone: string | undefined
   /** When it was put together, in milliseconds since 1970. */
   readonly nowMs: number
 }
@@ -42,6 +44,8 @@ export const historyLoadLimits = {
   explainMs: 400,
   /** The first picture is not shown before the log has come, or this time has passed, in milliseconds. */
   firstMs: 1_500,
+  /** Whether a task that has ended is still kept is asked this often, in milliseconds: nobody tells when it is trimmed. */
+  keptMs: 30_000,
 } as const
 
 export class HistoryLoad {
@@ -55,6 +59,8 @@ export class HistoryLoad {
   #stream: EventStream | undefined
   #telling: ReturnType<typeof setTimeout> | undefined
   #asking: ReturnType<typeof setTimeout> | undefined
+  #keeping: ReturnType<typeof setTimeout> | undefined
+  #gone: string | undefined
   #isFirstOver = false
 
   constructor(options: HistoryOptions) {
@@ -68,6 +74,7 @@ export class HistoryLoad {
     this.#closing.abort()
     clearTimeout(this.#telling)
     clearTimeout(this.#asking)
+    clearTimeout(this.#keeping)
     this.#stream?.close()
   }
 
@@ -85,6 +92,7 @@ export class HistoryLoad {
       signal.addEventListener('abort', () => subscription.unsubscribe())
       this.#explanation = await this.#patiently(() => ref.explain({ signal }))
       void this.#follow(ref)
+      this.#askWhetherKept()
       setTimeout(() => {
         this.#isFirstOver = true
         this.#tellSoon()
@@ -109,19 +117,34 @@ export class HistoryLoad {
   async #follow(ref: TaskRef): Promise<void> {
     try {
       const { signal } = this.#closing
-      const onReset = () => {
-        this.#events = []
-        this.#replay = undefined
-      }
+      // What was read stays: it may be trimmed at the manager, and be here only.
+      const onReset = () => this.#explainSoon()
       this.#stream = this.#options.troupe.events({ filter: { ids: [ref.id] }, from: 'snapshot', signal, onReset })
       for await (const event of this.#stream) {
-        this.#events.push(event)
+        this.#push(event)
         this.#tellSoon()
         this.#explainSoon()
       }
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #push(event: TaskEvent): void {
+    const last = this.#events.at(-1)
+    // A task is created once, and revisions rise: this is another log, of a store that began anew.
+    if (last !== undefined && (event.event.type === 'Created' || event.revision < last.revision)) {
+      this.#events = []
+      this.#replay = undefined
+    }
+    this.#events.push(event)
+  }
+
+  #askWhetherKept(): void {
+    this.#keeping = setTimeout(() => {
+      if (this.#task?.outcome !== null) this.#explainSoon()
+      if (this.#gone === undefined) this.#askWhetherKept()
+    }, historyLoadLimits.keptMs)
   }
 
   #explainSoon(): void {
@@ -139,9 +162,18 @@ export class HistoryLoad {
       if (asked.task.revision >= (this.#task?.revision ?? -1)) this.#task = asked.task
       this.#explanation = asked
       this.#tellSoon()
-    } catch {
-      // The next transition asks again; what is shown until then is what was true before.
+    } catch (error) {
+      if (error instanceof TroupeError && error.code === 'NotFound') this.#end(error.message)
+      // Else the next transition asks again; what is shown until then is what was true before.
     }
+  }
+
+  /** Nothing more will be heard of it. */
+  #end(why: string): void {
+    this.#gone = why
+    this.#stream?.close()
+    clearTimeout(this.#keeping)
+    this.#tellSoon()
   }
 
   #tellSoon(): void {
@@ -158,7 +190,8 @@ export class HistoryLoad {
     if (this.#events.length === 0 && !this.#isFirstOver) return
     const { steps, divergence } = this.#replayed(explanation)
     const logId = this.#stream?.position?.logId
-    const loaded: Loaded = { task, explanation, steps: [...steps], divergence, logId, nowMs: Date.now() }
+    const [gone, nowMs] = [this.#gone, Date.now()]
+    const loaded: Loaded = { task, explanation, steps: [...steps], divergence, logId, gone, nowMs }
     this.#options.onState({ type: 'loaded', loaded })
   }
 

@@ -5,6 +5,7 @@ import { useMemo } from 'preact/hooks'
 import { stateOf } from '../../../actors/standing.ts'
 import { taskMachine } from '../../../actors/task.ts'
 import { readGraph } from '../../chart/graph.ts'
+import { sentence } from '../act/failure-words.ts'
 import { openSendDialog } from '../act/send-dialog.tsx'
 import { ChartView } from '../chart/chart-view.tsx'
 import { traceOf } from '../chart/trace.ts'
@@ -33,6 +34,8 @@ export interface TaskBodyProps extends PlayerProps {
   readonly unknown: string | undefined
   /** A step was asked for that is older than all that the log still has. */
   readonly isBefore?: boolean
+  /** Why the manager knows nothing of it any more, where that is so. */
+  readonly gone?: string | undefined
   /** What can be done with it. */
   readonly actions?: ComponentChildren
 }
@@ -51,19 +54,28 @@ const tabs = taskPanels.map((id) => ({ id, label: panels[id].label }))
 const graph = readGraph(taskMachine as unknown as Parameters<typeof readGraph>[0])
 
 export function TaskBody(props: TaskBodyProps) {
-  const { history, panel, at, onAt, onPanel, unknown, isBefore = false, actions } = props
+  const { history, panel, at, onAt, onPanel, unknown, isBefore = false, gone, actions } = props
   return (
     <article class="task" data-task={history.task.id} data-source={history.source}>
       <Heading history={history} at={at}>
         {actions}
       </Heading>
+      {gone === undefined ? undefined : (
+        <p class="task-note" role="status" data-gone>
+          {sentence(gone)} What this page had read of it stays here; “Save history” keeps it.
+        </p>
+      )}
       {isBefore ? (
         <p class="task-note" role="status">
           The log no longer has what was at that revision; this is how it stands now.
         </p>
       ) : undefined}
       {history.isTrimmed ? (
-        <p class="task-note">The log no longer has what came before the first step that is shown here.</p>
+        <p class="task-note">
+          {history.steps.length === 0
+            ? 'The log no longer has any step of this task.'
+            : 'The log no longer has what came before the first step that is shown here.'}
+        </p>
       ) : undefined}
       <div class="task-halves">
         <section class="task-half" aria-label="Statechart">

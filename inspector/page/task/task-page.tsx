@@ -1,6 +1,7 @@
 /** One task of the manager: found by its id or a beginning of it, live, at the step that the address names. */
 import './task.css'
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { sentence } from '../act/failure-words.ts'
 import { TaskActions } from '../act/task-actions.tsx'
 import { connectionState, troupe } from '../connection.ts'
 import { go } from '../navigation.ts'
@@ -28,7 +29,9 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
   const history = useMemo((): TaskHistory | undefined => {
     if (loaded === undefined) return undefined
     const { task, explanation, steps, nowMs } = loaded
-    const isTrimmed = steps[0] !== undefined && steps[0].event.event.type !== 'Created'
+    const [first] = steps
+    const isTrimmed =
+      first === undefined ? explanation.trimmedUntilMs !== undefined : first.event.event.type !== 'Created'
     const source = isStale ? 'stale' : 'live'
     return { task, spec: explanation.spec, explanation, steps, isTrimmed, source, nowMs }
   }, [loaded, isStale])
@@ -51,7 +54,7 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
     const moment = to === undefined ? undefined : momentOf(history.steps, to)
     go({ view: 'task', id, panel, at: moment }, { replace: isSliding })
   }
-  const { divergence, logId } = loaded
+  const { divergence, logId, gone } = loaded
   return (
     <TaskBody
       history={history}
@@ -61,9 +64,10 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
       onPanel={(to) => go({ view: 'task', id, panel: to, at }, { replace: true })}
       unknown={divergence === undefined ? undefined : divergenceText(divergence)}
       isBefore={at !== undefined && index === undefined}
+      gone={gone}
       actions={
         <>
-          <TaskActions task={history.task} />
+          {gone === undefined ? <TaskActions task={history.task} /> : undefined}
           <SaveHistory history={history} logId={logId} />
         </>
       }
@@ -90,16 +94,19 @@ const titles: Readonly<Record<string, (id: string) => string>> = {
   Ambiguous: (id) => `More than one task begins with ${id}.`,
 }
 
+/** The manager says so of a task that it has trimmed; of any other it only says that there is none. */
+const isTold = (message: string): boolean => /\btrimmed\b/.test(message)
+
 function Failed({ id, state }: { readonly id: string; readonly state: Extract<HistoryState, { type: 'failed' }> }) {
   const title = titles[state.code ?? '']?.(id) ?? 'The history of the task cannot be read.'
   return (
     <div data-failed={state.code ?? 'unknown'}>
       <h1 class="visually-hidden">Task {id}</h1>
       <Empty title={title} failing>
-        {state.code === 'NotFound' ? (
-          <p>It may have been removed, or the address has a slip in it.</p>
+        {state.code === 'NotFound' && !isTold(state.message) ? (
+          <p>It may have ended long ago and been trimmed, or the address has a slip in it.</p>
         ) : (
-          <p>{state.message}</p>
+          <p>{sentence(state.message)}</p>
         )}
         <a class="button" href="#/tasks">
           All tasks
