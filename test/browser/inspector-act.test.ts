@@ -1,16 +1,47 @@
 /** What can be done from the inspector, in a real browser, with a real `troupe up`; and its nodes and actors. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Locator } from 'playwright-core'
 import { expect, test } from 'vitest'
 import { until } from '../e2e/cluster.ts'
 import { inspected } from './inspected.ts'
-import { becomes, patienceMs } from './window.ts'
+import { becomes, patienceMs, type Window } from './window.ts'
 
 const here = inspected()
 
 /** Runs in the page. */
 const pathsOf = (states: unknown[]) =>
   (states as { getAttribute(name: string): string }[]).map((state) => state.getAttribute('data-path'))
+
+async function fillPortAndSecret(window: Window, form: Locator) {
+  // What would be refused is said before it is sent, in the manager's words.
+  await form.getByText('Ports and nodes').click()
+  await form.getByLabel('Ports', { exact: true }).fill('80\n80/tcp')
+  await form.getByLabel('Secret variable 1', { exact: true }).fill('API_KEY')
+  await form.getByLabel('Value of secret variable 1').fill('hunter2')
+  await form.getByRole('button', { name: 'Run', exact: true }).click()
+  await form.getByText('The port 80 of the task is named twice: name each once.').waitFor()
+  await form.getByLabel('Ports', { exact: true }).fill('80')
+  await window.picture('run')
+  await form.getByLabel('As JSON').check()
+  expect(await form.getByLabel('Specification').inputValue()).not.toContain('API_KEY')
+  await form.getByLabel('As JSON').uncheck()
+}
+
+async function hasPortAndSecret({ page }: Window, id: string) {
+  await page
+    .locator('.task-sentence')
+    .getByText(/^It runs on here at port \d+→80\.$/)
+    .waitFor()
+  expect((await (await here.troupe.get(id)).explain()).spec).toMatchObject({
+    ...{ ports: [{ target: 80 }], secretEnv: { API_KEY: '***' } },
+  })
+  expect(
+    await page.evaluate<string>(
+      'JSON.stringify([location, { ...sessionStorage }, { ...localStorage }, history.state])',
+    ),
+  ).not.toContain('hunter2')
+}
 
 test('a task is run from the page, stopped once that is confirmed, and run again', async () => {
   const window = await here.open()
@@ -25,18 +56,7 @@ test('a task is run from the page, stopped once that is confirmed, and run again
   await form.locator('[aria-invalid="true"]').waitFor()
   expect((await here.troupe.list()).tasks).toHaveLength(0)
   await form.getByLabel('Cores').fill('0.05')
-  // What would be refused is said before it is sent, in the manager's words.
-  await form.getByText('Ports and nodes').click()
-  await form.getByLabel('Ports', { exact: true }).fill('80\n80/tcp')
-  await form.getByLabel('Secret variable 1', { exact: true }).fill('API_KEY')
-  await form.getByLabel('Value of secret variable 1').fill('hunter2')
-  await form.getByRole('button', { name: 'Run', exact: true }).click()
-  await form.getByText('The port 80 of the task is named twice: name each once.').waitFor()
-  await form.getByLabel('Ports', { exact: true }).fill('80')
-  await window.picture('run')
-  await form.getByLabel('As JSON').check()
-  expect(await form.getByLabel('Specification').inputValue()).not.toContain('API_KEY')
-  await form.getByLabel('As JSON').uncheck()
+  await fillPortAndSecret(window, form)
   await form.getByRole('button', { name: 'Run', exact: true }).click()
   await form.waitFor({ state: 'hidden' })
   await page.getByRole('heading', { level: 1, name: 'by hand' }).waitFor()
@@ -44,18 +64,7 @@ test('a task is run from the page, stopped once that is confirmed, and run again
   expect(window.fragment()).toBe(`#/tasks/${id}`)
   const value = () => page.locator('figure.chart').getAttribute('data-value')
   await becomes('the state of the chart', value, 'Running.Up')
-  await page
-    .locator('.task-sentence')
-    .getByText(/^It runs on here at port \d+→80\.$/)
-    .waitFor()
-  expect((await (await here.troupe.get(id)).explain()).spec).toMatchObject({
-    ...{ ports: [{ target: 80 }], secretEnv: { API_KEY: '***' } },
-  })
-  expect(
-    await page.evaluate<string>(
-      'JSON.stringify([location, { ...sessionStorage }, { ...localStorage }, history.state])',
-    ),
-  ).not.toContain('hunter2')
+  await hasPortAndSecret(window, id)
 
   // What would come of an event is shown before it is sent.
   await page.getByRole('button', { name: 'Send an event…' }).click()
