@@ -102,6 +102,8 @@ test('every close code is there, with its name', () => {
 test('the limits are those of the code', () => {
   const limits: Record<string, number> = { ...frameLimits, ...clientLimits, ...doorLimits }
   limits.specBytesMax = modelLimits.specBytesMax
+  limits.driversMax = modelLimits.driversMax
+  limits.registrationCharsMax = workerLimits.registrationCharsMax
   limits.backlogOpsMax = journalLimits.backlogOpsMax
   limits.backlogBytesMax = journalLimits.backlogBytesMax
   const told = rows('limit').filter(([name = '']) => name.startsWith('`'))
