@@ -96,10 +96,11 @@ export class EndedTasks implements Trimmed {
     // With nothing there, whatever comes is not too old before that.
     if (found.length === 0) this.#dueMs = nowMs + retention.finishedMs
     const ends: End[] = []
+    // One whose end is not known is as old as can be.
     for (const key of found) {
       const { revision, id } = endOfTask(key)
       const task = await this.#read(id, revision)
-      const dueMs = (task?.mark.context.finishedAtMs ?? Number.NEGATIVE_INFINITY) + retention.finishedMs
+      const dueMs = (task?.mark.context.finishedAtMs ?? 0) + retention.finishedMs
       if (ends.length >= excess && dueMs > nowMs) {
         this.#dueMs = dueMs
         break

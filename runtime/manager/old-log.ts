@@ -94,7 +94,7 @@ export class OldLog implements Trimmed {
     let bytes = 0
     let upTo = found.length === limit ? (found.at(-1)?.revision ?? 0) : Number.POSITIVE_INFINITY
     for (const { revision, event, bytes: size } of found) {
-      const dueMs = (event?.atMs ?? Number.NEGATIVE_INFINITY) + retention.logMs
+      const dueMs = (event?.atMs ?? 0) + retention.logMs
       if (bytes >= excess && dueMs > nowMs) {
         this.#dueMs = dueMs
         upTo = Math.min(upTo, revision)

@@ -126,15 +126,18 @@ describe('tasks that have ended', () => {
     expect(await tasks()).toEqual(['a', 'b'])
   })
 
-  test('whose record cannot be read go as well', async () => {
-    await start({ finishedMs: hourMs })
+  test.each([
+    [hourMs, []],
+    [Number.POSITIVE_INFINITY, ['a']],
+  ])('whose record cannot be read go as well, or stay with the others: %s ms', async (finishedMs, left) => {
+    await start({ finishedMs })
     await run('a')
     await end('a')
     const damaged = { type: 'put', key: keys.task('a'), value: new Uint8Array([1, 2, 3, 4, 5, 6]) } as const
     await rig.disk.memory.batch([damaged], { sync: true, epoch: 1 })
     await rig.clock.stall(2 * hourMs)
     await rig.advance(roundMs)
-    expect(await tasks()).toEqual([])
+    expect(await tasks()).toEqual(left)
   })
 })
 
