@@ -165,6 +165,7 @@ test('a task that failed says why, and one that waits says why', async () => {
   await placement.getByText(/It waits for a node: .*disk=ssd/).waitFor()
   await becomes('the state of the chart', chartValue(window), 'Pending.Queued')
   await window.picture('task-waiting')
+  await (await choose(window, 'Timeline', 'timeline')).getByText('No attempt yet').first().waitFor()
   await here.troupe.stop(waits.id)
   await becomes('the state of the chart', async () => (await chartValue(window)())?.split('.')[0], 'Completed')
   await window.visit('#/tasks/nosuchtask00')
@@ -201,6 +202,10 @@ test('its past is gone through by buttons, keys and address, and is the same aga
   await page.keyboard.press('ArrowRight')
   await becomes('where it is', playerAt(window), '2')
   await window.picture('task-past')
+  // Output says of no line when it was written: the attempt of the step is what can be shown.
+  const then = await choose(window, 'Output', 'logs')
+  await then.getByText('No line says when it was written: this is all of attempt 1, which the step is of.').waitFor()
+  expect(await then.getByRole('combobox', { name: 'Attempt' }).inputValue()).toBe('1')
   // What it knew then: the attempt was not yet known at the first step.
   await page.getByText('Context', { exact: true }).click()
   await page.locator('[data-context="2"]').waitFor()

@@ -82,6 +82,16 @@ test('search, filters, keys and links narrow the list and open a task; back and 
   await page.goForward()
   await becomes('the address', async () => window.fragment(), `#/tasks/${second}`)
   await page.goBack()
+  // One hit is opened from the search; and the list is entered from the heading, where the focus is on arrival.
+  const search = page.getByRole('searchbox', { name: 'Search tasks' })
+  await search.fill('find-one')
+  await becomes('what is shown', () => page.locator('[data-shown]').getAttribute('data-shown'), '1')
+  await search.press('Enter')
+  await becomes('the address', async () => window.fragment(), `#/tasks/${one.id}`)
+  await window.visit('#/tasks?q=find-')
+  await becomes('the focus', () => page.evaluate('document.activeElement.tagName'), 'H1')
+  await page.keyboard.press('ArrowDown')
+  await becomes('a row has the focus', async () => [one.id, two.id].includes((await focused()) ?? ''), true)
 
   await page.getByRole('button', { name: 'Show all' }).click()
   await window.row(three.id).waitFor()

@@ -15,7 +15,7 @@ function fileOf({ spec, events, view }: Recorded): HistoryFile {
   const { steps } = replayed({ spec, decision: undefined }, events)
   const explanation = { task: view, spec, decision, attempts: [], events, timers: [] }
   const live = { task: view, spec, explanation, steps, isTrimmed: false, source: 'live', nowMs: 9 } as const
-  return historyFileOf(live, 'log-1', { lines: [line], note: null })
+  return historyFileOf(live, { logId: 'log-1', clusterId: 'cluster-1' }, { lines: [line], note: null })
 }
 
 const exit = fileOf(histories.exit as Recorded)
@@ -26,13 +26,14 @@ describe('a history', () => {
     const file = fileOf(recorded)
     const opened = read(file)
     if (opened.type !== 'history') throw new Error(JSON.stringify(opened))
-    const { history, logId, unknown } = opened
+    const { history, origin, unknown } = opened
     expect(history.task).toEqual(JSON.parse(JSON.stringify(recorded.view)))
     expect(history.steps.map(({ event }) => event)).toEqual(JSON.parse(JSON.stringify(recorded.events)))
     expect(history.steps.every(({ context }) => context !== undefined)).toBe(true)
-    expect([history.source, history.nowMs, history.isTrimmed, logId, unknown]).toEqual([
-      ...['file', file.savedAtMs, false, 'log-1', undefined],
+    expect([history.source, history.nowMs, history.isTrimmed, unknown]).toEqual([
+      ...['file', file.savedAtMs, false, undefined],
     ])
+    expect(origin).toEqual({ logId: 'log-1', clusterId: 'cluster-1' })
     expect(history.output).toEqual([line])
   })
 
@@ -48,6 +49,10 @@ describe('a history', () => {
     const schedulers = [decision, { ...decision, scheduler: 'epvm' }]
     const opened = read({ ...exit, explanation: { ...exit.explanation, schedulers } })
     expect(opened).toMatchObject({ type: 'history', history: { explanation: { schedulers } } })
+  })
+
+  test('of a page of before says nothing of its cluster', () => {
+    expect(read({ ...exit, clusterId: undefined })).toMatchObject({ origin: { logId: 'log-1', clusterId: undefined } })
   })
 
   test('without its beginning says so', () => {
@@ -76,6 +81,7 @@ describe('what is not a history', () => {
     ['with events of another task', JSON.stringify({ ...exit, task: { ...exit.task, id: 'b' } }), /several tasks/],
     ['with a spec that is none', JSON.stringify({ ...exit, spec: { driver: 5 } }), /"spec"/],
     ['with output that is none', JSON.stringify({ ...exit, output: [{ text: 5 }] }), /list of lines/],
+    ['of a cluster that is none', JSON.stringify({ ...exit, clusterId: 5 }), /"clusterId" is no text/],
     ['without a time', JSON.stringify({ ...exit, savedAtMs: 'then' }), /no time/],
     ['half explained', JSON.stringify({ ...exit, explanation: { attempts: [], timers: 1 } }), /attempts or timers/],
     [

@@ -25,9 +25,9 @@ const names = (nodes: readonly NodeView[]) => nodes.map(({ name }) => name).join
 describe('which node is busiest', () => {
   test('is said with what makes it so: cores, or memory', () => {
     const cores = node('n2', { ...reserving(3.4, gib), ...using(2.9), tasks: 12 })
-    expect(wordsOfBusiest(cores)).toBe('3.4 of 4 cores reserved, 2.9 used')
+    expect(wordsOfBusiest(cores)).toBe('3.4 of 4 cores reserved, 2.9 used by its whole machine')
     const memory = node('n3', { ...reserving(1, 7 * gib), ...using(0.5, 2 * gib) })
-    expect(wordsOfBusiest(memory)).toBe('7 GiB of 8 GiB of memory reserved, 2 GiB used')
+    expect(wordsOfBusiest(memory)).toBe('7 GiB of 8 GiB of memory reserved, 2 GiB used by its whole machine')
     expect(busiestOf([node('n1'), cores, memory])?.name).toBe('n3')
   })
 

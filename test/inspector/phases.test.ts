@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type AttemptBar, barsOf, totalsOf } from '../../inspector/page/task/panels/phases.ts'
+import { type AttemptBar, attemptName, barsOf, totalsOf } from '../../inspector/page/task/panels/phases.ts'
 import { offsetText, ticksOf } from '../../inspector/page/task/panels/ticks.ts'
 import { exited, stepsOf } from './steps.ts'
 
@@ -27,6 +27,13 @@ describe('bars of a history', () => {
     expect(told(bars)).toEqual(['1 on node-1: waiting 0-10, starting 10-15, pulling 15-30, running 30-90; exit 0'])
     expect(bars[0]?.phases.map(({ step }) => step)).toEqual([0, 1, 2, 3])
     expect(bars[0]?.tone).toBe('good')
+  })
+
+  test('one that has no node yet is no attempt yet', () => {
+    expect(barsOf(stepsOf([created]), 5).map(attemptName)).toEqual(['No attempt yet'])
+    expect(barsOf(stepsOf([created, placed]), 15).map(attemptName)).toEqual(['Attempt 1'])
+    expect(attemptName({ attempt: 1, isPlaced: false, end: 'stopped' })).toBe('No attempt')
+    expect(attemptName({ attempt: 3, isPlaced: false, end: undefined })).toBe('No attempt 3 yet')
   })
 
   test('what goes on is open, up to now', () => {

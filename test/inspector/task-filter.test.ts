@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { everyTask, type TasksQuery } from '../../inspector/page/route.ts'
 import { createFilter, isNarrow, searchTextOf, toggled } from '../../inspector/page/tasks/task-filter.ts'
-import { attemptOf, outcomeOf, whatOf } from '../../inspector/page/tasks/task-words.ts'
+import { attemptOf, outcomeOf, triesOf, whatOf } from '../../inspector/page/tasks/task-words.ts'
 import { viewOf } from './task-view.ts'
 
 const web = viewOf('web1', {
@@ -92,5 +92,10 @@ describe('a row says', () => {
     expect(attemptOf({ attempt: 1, restarts: 0 })).toBe('1')
     expect(attemptOf({ attempt: 3, restarts: 1 })).toBe('3, 1 restart')
     expect(attemptOf({ attempt: 4, restarts: 3 })).toBe('4, 3 restarts')
+    expect(triesOf({ attempt: 1, restarts: 0 })).toBeUndefined()
+    expect(triesOf({ attempt: 4, restarts: 3 })).toBe('Tried again 3 times after an attempt had ended')
+    expect(triesOf({ attempt: 4, restarts: 1 })).toBe(
+      'Tried again 1 time after an attempt had ended, and 2 times because an attempt was lost',
+    )
   })
 })

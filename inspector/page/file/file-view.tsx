@@ -128,7 +128,7 @@ function Content({ shown, onFile }: OpensFiles & { readonly shown: Shown }) {
     </Choose>
   )
   if (opened.type === 'history') {
-    const { history, logId, unknown, savedAtMs } = opened
+    const { history, origin, unknown, savedAtMs } = opened
     return (
       <>
         <p class="file-note">Saved {formatMoment(savedAtMs)}; nothing here is live.</p>
@@ -141,7 +141,7 @@ function Content({ shown, onFile }: OpensFiles & { readonly shown: Shown }) {
           unknown={unknown}
           actions={
             <>
-              <SaveHistory history={history} logId={logId} />
+              <SaveHistory history={history} origin={origin} />
               {another}
             </>
           }

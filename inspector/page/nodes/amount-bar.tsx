@@ -25,7 +25,7 @@ export const BarLegend = () => (
       <span class="nodes-legend-mark nodes-bar-reserved" aria-hidden="true" /> reserved by tasks
     </span>
     <span class="nodes-legend-part">
-      <span class="nodes-legend-mark nodes-legend-thin nodes-bar-used" aria-hidden="true" /> used by the machine
+      <span class="nodes-legend-mark nodes-legend-thin nodes-bar-used" aria-hidden="true" /> used by the whole machine
     </span>
     <span class="nodes-legend-part">
       <span class="nodes-legend-mark nodes-legend-track" aria-hidden="true" /> offered

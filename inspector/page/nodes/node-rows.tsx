@@ -20,8 +20,8 @@ export const NodeRows = ({ nodes }: { readonly nodes: readonly NodeView[] }) => 
         <th scope="col" class="number">
           reserved
         </th>
-        <th scope="col" class="number">
-          used
+        <th scope="col" class="number" title="By the whole machine: tasks and everything else">
+          machine uses
         </th>
         <th scope="col" class="number">
           Memory offered
@@ -29,8 +29,8 @@ export const NodeRows = ({ nodes }: { readonly nodes: readonly NodeView[] }) => 
         <th scope="col" class="number">
           reserved
         </th>
-        <th scope="col" class="number">
-          used
+        <th scope="col" class="number" title="By the whole machine: tasks and everything else">
+          machine uses
         </th>
       </tr>
     </thead>

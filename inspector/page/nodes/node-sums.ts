@@ -111,22 +111,26 @@ function sumOf(amounts: readonly Amount[]): Amount {
 
 const formatOf = (resource: Resource) => (resource === 'cpu' ? formatCpus : formatBytes)
 
-/** `3.4 of 4 cores reserved, 2.9 used`. */
-export function wordsOfAmount(resource: Resource, { offered, reserved, used }: Amount): string {
+/** `3.4 of 4 cores reserved, 2.9 used by its whole machine`. */
+export function wordsOfAmount(resource: Resource, { offered, reserved, used }: Amount, by = oneMachine): string {
   const format = formatOf(resource)
   const unit = resource === 'cpu' ? (offered === 1 ? ' core' : ' cores') : ' of memory'
-  return `${format(reserved)} of ${format(offered)}${unit} reserved, ${usedWords(resource, { used })}`
+  return `${format(reserved)} of ${format(offered)}${unit} reserved, ${usedWords(resource, { used }, by)}`
 }
 
-/** `2.9 used`. */
-export const usedWords = (resource: Resource, { used }: Pick<Amount, 'used'>): string =>
-  used === undefined ? 'use not told' : `${formatOf(resource)(used)} used`
+/** What is used is used by tasks and everything else there. */
+const oneMachine = 'its whole machine'
+export const allMachines = 'their whole machines'
+
+/** `2.9 used by its whole machine`. */
+export const usedWords = (resource: Resource, { used }: Pick<Amount, 'used'>, by = oneMachine): string =>
+  used === undefined ? 'use not told' : `${formatOf(resource)(used)} used by ${by}`
 
 /** `3.4 / 4`. */
 export const shortAmount = (resource: Resource, { offered, reserved }: Amount): string =>
   `${formatOf(resource)(reserved)} / ${formatOf(resource)(offered)}`
 
-/** `Busiest: n2, 3.4 of 4 cores reserved, 2.9 used`: by the resource that makes it so. */
+/** `Busiest: n2, 3.4 of 4 cores reserved, 2.9 used by its whole machine`: by the resource that makes it so. */
 export function wordsOfBusiest(node: NodeView): string {
   const { by } = busynessOf(node)
   return wordsOfAmount(by, by === 'cpu' ? cpuOf(node) : memoryOf(node))

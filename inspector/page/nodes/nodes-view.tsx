@@ -13,6 +13,7 @@ import { NodeMap } from './node-map.tsx'
 import { NodePage } from './node-page.tsx'
 import { NodeRows } from './node-rows.tsx'
 import {
+  allMachines,
   busiestOf,
   type NodeOrder,
   nodeOrders,
@@ -105,7 +106,7 @@ function Summary({ all, busiest }: SummaryProps) {
         {(['cpu', 'memory'] as const satisfies readonly Resource[]).map((resource) => (
           <p key={resource} class="nodes-total">
             <AmountBar amount={sums[resource]} />
-            <span>{wordsOfAmount(resource, sums[resource])}</span>
+            <span>{wordsOfAmount(resource, sums[resource], allMachines)}</span>
           </p>
         ))}
       </div>

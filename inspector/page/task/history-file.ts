@@ -25,6 +25,8 @@ export interface HistoryFile {
   readonly savedAtMs: number
   /** Which log the revisions are of. */
   readonly logId: string | null
+  /** Whose task it is; a page of before did not say. */
+  readonly clusterId?: string | null
   readonly task: TaskView
   readonly spec: TaskSpec | null
   readonly explanation: Explanation | null
@@ -36,19 +38,26 @@ export interface HistoryFile {
   readonly outputNote: string | null
 }
 
+/** Where a history is from, as far as that is known. */
+export interface HistoryOrigin {
+  readonly logId: string | undefined
+  readonly clusterId: string | undefined
+}
+
 export interface SavedOutput {
   readonly lines: readonly LogLine[]
   readonly note: string | null
 }
 
 /** The file of a history as it stands, for whoever it will be sent to: without the values of any variable. */
-export function historyFileOf(history: TaskHistory, logId: string | undefined, output: SavedOutput): HistoryFile {
+export function historyFileOf(history: TaskHistory, origin: HistoryOrigin, output: SavedOutput): HistoryFile {
   const { task, spec, explanation, steps } = history
   return {
     format: historyFormat,
     version,
     savedAtMs: Date.now(),
-    logId: logId ?? null,
+    logId: origin.logId ?? null,
+    clusterId: origin.clusterId ?? null,
     task,
     spec: spec === undefined ? null : shownSpec(spec, false),
     explanation: explanation === undefined ? null : { ...explanation, spec: shownSpec(explanation.spec, false) },
@@ -63,7 +72,7 @@ export type Opened =
   | {
       readonly type: 'history'
       readonly history: TaskHistory
-      readonly logId: string | undefined
+      readonly origin: HistoryOrigin
       readonly savedAtMs: number
       /** Why contexts are not known, where they are not. */
       readonly unknown: string | undefined
@@ -100,7 +109,7 @@ export function openSaved(value: unknown): Opened {
 function openHistory(file: Partial<HistoryFile>): Opened {
   const fault = faultOf(file)
   if (fault !== undefined) return wrong(`It says that it is a history, but is damaged: ${fault}.`)
-  const { task, spec, explanation, events, savedAtMs, logId, output } = file as HistoryFile
+  const { task, spec, explanation, events, savedAtMs, logId, clusterId, output } = file as HistoryFile
   const { steps, divergence } = replayed(
     { spec: spec ?? undefined, decision: explanation?.decision ?? undefined },
     events,
@@ -116,7 +125,8 @@ function openHistory(file: Partial<HistoryFile>): Opened {
     output,
   }
   const unknown = divergence === undefined ? undefined : divergenceText(divergence)
-  return { type: 'history', history, logId: logId ?? undefined, savedAtMs, unknown }
+  const origin = { logId: logId ?? undefined, clusterId: clusterId ?? undefined }
+  return { type: 'history', history, origin, savedAtMs, unknown }
 }
 
 function openChart(value: unknown): Opened {
@@ -126,7 +136,7 @@ function openChart(value: unknown): Opened {
     : wrong(`It says that it is a chart, but is damaged: ${fault}.`)
 }
 
-function faultOf({ task, spec, explanation, events, savedAtMs, output, logId }: Partial<HistoryFile>) {
+function faultOf({ task, spec, explanation, events, savedAtMs, output, logId, clusterId }: Partial<HistoryFile>) {
   if (!matches(TaskView, task)) return `in "task", ${firstFault(TaskView, task)}`
   if (spec !== null && !matches(TaskSpec, spec)) return `in "spec", ${firstFault(TaskSpec, spec)}`
   if (!Array.isArray(events)) return 'it has no list "events"'
@@ -135,6 +145,7 @@ function faultOf({ task, spec, explanation, events, savedAtMs, output, logId }: 
   if (events.some(({ taskId }) => taskId !== task?.id)) return 'its events are of several tasks'
   if (typeof savedAtMs !== 'number' || !Number.isFinite(savedAtMs)) return '"savedAtMs" is no time'
   if (logId !== null && typeof logId !== 'string') return '"logId" is no text'
+  if (typeof (clusterId ?? '') !== 'string') return '"clusterId" is no text'
   if (!Array.isArray(output) || !output.every(isLine)) return '"output" is no list of lines'
   return explanation === null ? undefined : faultOfExplanation(explanation)
 }

@@ -6,7 +6,7 @@ import { troupe } from '../connection.ts'
 import { announce } from '../ui/announce.ts'
 import { Button } from '../ui/button.tsx'
 import type { TaskHistory } from './history.ts'
-import { historyFileOf, type SavedOutput } from './history-file.ts'
+import { type HistoryOrigin, historyFileOf, type SavedOutput } from './history-file.ts'
 import { saveText } from './panels/save-text.ts'
 
 export const savedOutputLimits = {
@@ -18,13 +18,18 @@ export const savedOutputLimits = {
   waitMs: 10_000,
 } as const
 
-export function SaveHistory({ history, logId }: { readonly history: TaskHistory; readonly logId: string | undefined }) {
+export interface SaveHistoryProps {
+  readonly history: TaskHistory
+  readonly origin: HistoryOrigin
+}
+
+export function SaveHistory({ history, origin }: SaveHistoryProps) {
   const [busy, setBusy] = useState(false)
   const save = async () => {
     setBusy(true)
     const output =
       history.output === undefined ? await outputOf(troupe.value, history) : { lines: history.output, note: null }
-    saveText(`${history.task.id}.history.json`, `${JSON.stringify(historyFileOf(history, logId, output), null, 1)}\n`)
+    saveText(`${history.task.id}.history.json`, `${JSON.stringify(historyFileOf(history, origin, output), null, 1)}\n`)
     announce('The history was saved.')
     setBusy(false)
   }

@@ -68,7 +68,7 @@ export function TaskPage({ id, panel, at }: TaskPageProps) {
       actions={
         <>
           {gone === undefined ? <TaskActions task={history.task} /> : undefined}
-          <SaveHistory history={history} logId={logId} />
+          <SaveHistory history={history} origin={{ logId, clusterId: troupe.value?.clusterId }} />
         </>
       }
     />

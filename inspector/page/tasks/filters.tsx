@@ -7,6 +7,7 @@ import { useShortcut } from '../ui/shortcuts.ts'
 import { tasksVersion, taskTable } from './live-tasks.ts'
 import type { Tally } from './tally.ts'
 import { isNarrow, toggled } from './task-filter.ts'
+import { addressOf, focusList } from './task-row.tsx'
 
 const offer = {
   /** Values offered in one filter: those that the most tasks have. */
@@ -90,7 +91,10 @@ function Search({ value, onValue }: { readonly value: string; readonly onValue: 
     }
     if (event.key !== 'ArrowDown' && event.key !== 'Enter') return
     event.preventDefault()
-    document.querySelector<HTMLElement>('.tasks-row[tabindex="0"]')?.focus()
+    const { shown } = taskTable
+    const only = shown.count === 1 && value !== '' ? shown.at(0) : undefined
+    if (event.key === 'Enter' && only !== undefined) location.assign(addressOf(only.id))
+    else focusList()
   }
   return (
     <div class="tasks-search">

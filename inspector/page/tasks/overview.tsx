@@ -6,6 +6,7 @@ import { formatCount, plural } from '../ui/format.ts'
 import { StateGlyph, toneOfState } from '../ui/state-badge.tsx'
 import { tasksVersion, taskTable } from './live-tasks.ts'
 import { toggled } from './task-filter.ts'
+import { focusList } from './task-row.tsx'
 
 export interface OverviewProps {
   readonly query: TasksQuery
@@ -18,7 +19,7 @@ export function Overview({ query, onQuery }: OverviewProps) {
   return (
     <section class="tasks-overview" aria-label="Overview">
       <div class="tasks-title">
-        <h1>Tasks</h1>
+        <h1 onKeyDown={onHeadingKey}>Tasks</h1>
         <Nodes />
         <Waiting />
       </div>
@@ -42,6 +43,13 @@ export function Overview({ query, onQuery }: OverviewProps) {
       </fieldset>
     </section>
   )
+}
+
+/** Who comes to the view has the focus here, and goes on into the list. */
+function onHeadingKey(event: KeyboardEvent): void {
+  if (event.key !== 'ArrowDown' || event.ctrlKey || event.metaKey || event.altKey) return
+  event.preventDefault()
+  focusList()
 }
 
 function Nodes() {

@@ -4,7 +4,7 @@ import type { TaskView } from '../../../actors/model.ts'
 import { formatRoute } from '../route.ts'
 import { StateBadge } from '../ui/state-badge.tsx'
 import { Span } from '../ui/time.tsx'
-import { attemptOf, isNamed, outcomeOf, whatOf } from './task-words.ts'
+import { attemptOf, isNamed, outcomeOf, triesOf, whatOf } from './task-words.ts'
 
 /** How long a change counts as one that just happened, in milliseconds. */
 const freshMs = 1_500
@@ -22,6 +22,11 @@ export interface TaskRowProps {
 
 export const rowIdOf = (taskId: string): string => `task-${taskId}`
 export const addressOf = (id: string): string => formatRoute({ view: 'task', id, panel: 'timeline', at: undefined })
+
+/** Brings the focus to the row that the Tab key would come to. */
+export function focusList(): void {
+  document.querySelector<HTMLElement>('.tasks-row[tabindex="0"]')?.focus()
+}
 
 export class TaskRowView extends Component<TaskRowProps> {
   override shouldComponentUpdate(next: TaskRowProps): boolean {
@@ -62,7 +67,9 @@ export class TaskRowView extends Component<TaskRowProps> {
         <Cell name="node" title={task.node ?? undefined}>
           {task.node ?? '–'}
         </Cell>
-        <Cell name="attempt">{attemptOf(task)}</Cell>
+        <Cell name="attempt" title={triesOf(task)}>
+          {attemptOf(task)}
+        </Cell>
         <Cell name="age">
           <Span fromMs={task.createdAtMs} />
         </Cell>

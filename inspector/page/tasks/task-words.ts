@@ -1,6 +1,6 @@
 /** What a task's row says, as plain text. */
 import type { TaskView } from '../../../actors/model.ts'
-import { formatCommand } from '../ui/format.ts'
+import { formatCommand, plural } from '../ui/format.ts'
 
 /** What it runs: its image, its command, or both. */
 export function whatOf({ image, command }: Pick<TaskView, 'image' | 'command'>): string {
@@ -22,6 +22,17 @@ export function outcomeOf(task: TaskView): string {
 export function attemptOf({ attempt, restarts }: Pick<TaskView, 'attempt' | 'restarts'>): string {
   if (attempt === 0) return '–'
   return restarts === 0 ? String(attempt) : `${attempt}, ${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`
+}
+
+/** Why there was more than one attempt; undefined where there was not. */
+export function triesOf({ attempt, restarts }: Pick<TaskView, 'attempt' | 'restarts'>): string | undefined {
+  if (attempt < 2) return undefined
+  const replaced = attempt - 1 - restarts
+  const reasons = [
+    restarts > 0 ? `${plural(restarts, 'time')} after an attempt had ended` : '',
+    replaced > 0 ? `${plural(replaced, 'time')} because an attempt was lost` : '',
+  ]
+  return `Tried again ${reasons.filter(Boolean).join(', and ')}`
 }
 
 /** Whether it has a name beside its id. */

@@ -16,12 +16,13 @@ const rowPx = 20
 const attemptsOfferedMax = 100
 
 /** Another task is another output: nothing that was chosen for one holds for it. */
-export function LogsPanel({ history }: PanelProps) {
-  return <Logs key={history.task.id} history={history} />
+export function LogsPanel({ history, at }: PanelProps) {
+  return <Logs key={history.task.id} history={history} at={at} />
 }
 
-function Logs({ history: { task, source, output } }: Pick<PanelProps, 'history'>) {
-  const [attempt, setAttempt] = useState<number | undefined>()
+function Logs({ history: { task, source, output, steps }, at }: Pick<PanelProps, 'history' | 'at'>) {
+  const past = at === undefined ? undefined : steps[at]?.event.attempt
+  const [attempt, setAttempt] = useAttempt(past)
   const saved = source === 'file' ? (output ?? noLines) : undefined
   const { store, reading, redraw } = useLog({ taskId: task.id, attempt, saved })
   const [hidden, setHidden] = useState<StreamName | undefined>()
@@ -63,6 +64,7 @@ function Logs({ history: { task, source, output } }: Pick<PanelProps, 'history'>
           hasMatches={store.matches.length > 0}
         />
       </div>
+      {past === undefined ? undefined : <p class="logs-note">{pastText(past, attempt)}</p>}
       {store.dropped > 0 ? (
         <p class="logs-note">
           The page holds the newest {formatCount(logLimits.linesMax)} lines; {formatCount(store.dropped)} older ones
@@ -86,13 +88,29 @@ function Logs({ history: { task, source, output } }: Pick<PanelProps, 'history'>
 
 const noLines: readonly never[] = []
 
+/** The attempt that was chosen, or that of the step that is looked at: another attempt there takes its place. */
+function useAttempt(past: number | undefined) {
+  const [chosen, setChosen] = useState<{ readonly past: number | undefined; readonly attempt: number | undefined }>()
+  const ofStep = past === 0 ? undefined : past
+  const attempt = chosen !== undefined && chosen.past === past ? chosen.attempt : ofStep
+  return [attempt, (next: number | undefined) => setChosen({ past, attempt: next })] as const
+}
+
+/** How far the output goes along with the step that is looked at. */
+function pastText(past: number, attempt: number | undefined): string {
+  if (past === 0) return 'At this step there was no attempt yet: all of this was written later.'
+  const shown =
+    attempt === past ? `this is all of attempt ${past}, which the step is of` : `the step is of attempt ${past}`
+  return `No line says when it was written: ${shown}.`
+}
+
 function readingText(reading: Reading, store: LogStore, attempt: number, source: string): string {
   const held = plural(store.all.length, 'line')
   if (source === 'file') return store.count === 0 ? 'No output was saved with this history.' : `${held} were saved.`
   if (reading.is === 'failed') return `${held}. No more can be read: ${reading.why}`
   if (reading.is === 'ended') return store.count === 0 ? 'It wrote nothing.' : `${held}. That is all.`
   if (source === 'stale') return `${held}. It goes on when the connection is back.`
-  if (attempt === 0) return 'It has not been placed yet; what it writes will be here.'
+  if (attempt === 0) return 'No attempt yet; what it writes will be here.'
   return store.count === 0 ? 'Nothing so far; what it writes will be here.' : `${held} so far; it is followed.`
 }
 

@@ -140,6 +140,12 @@ function conclude(bar: OpenBar, event: TaskEvent): void {
   bar.tone = isZero ? 'good' : event.to === 'Completed' ? 'plain' : 'bad'
 }
 
+/** `Attempt 2`; of one that has got no node, `No attempt yet`, or for a later one `No attempt 2 yet`. */
+export function attemptName({ attempt, isPlaced, end }: Pick<AttemptBar, 'attempt' | 'isPlaced' | 'end'>): string {
+  if (isPlaced) return `Attempt ${attempt}`
+  return `No attempt${attempt === 1 ? '' : ` ${attempt}`}${end === undefined ? ' yet' : ''}`
+}
+
 /** How long the bar was at each kind of phase in all, in milliseconds; what it never was at is not in it. */
 export function totalsOf({ phases }: Pick<AttemptBar, 'phases'>): ReadonlyMap<PhaseKind, number> {
   const totals = new Map<PhaseKind, number>()

@@ -1,7 +1,7 @@
 /** The bars themselves, drawn to the width that there is. */
 import { useId, useRef, useState } from 'preact/hooks'
 import { formatClock, formatDuration } from '../../ui/format.ts'
-import { type AttemptBar, type Phase, phaseWords } from './phases.ts'
+import { type AttemptBar, attemptName, type Phase, phaseWords } from './phases.ts'
 import { ticksOf } from './ticks.ts'
 
 export interface TimelineChartProps {
@@ -26,7 +26,8 @@ const letterPx = 7.2
 
 interface Placed {
   readonly phase: Phase
-  readonly attempt: number
+  /** As its attempt is called. */
+  readonly name: string
   readonly row: number
 }
 
@@ -35,12 +36,13 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
   const root = useRef<SVGSVGElement>(null)
   const [focus, setFocus] = useState(0)
   const [pointed, setPointed] = useState<Placed | undefined>()
-  const phases = bars.flatMap((bar, row) => bar.phases.map((phase) => ({ phase, attempt: bar.attempt, row })))
+  const phases = bars.flatMap((bar, row) => bar.phases.map((phase) => ({ phase, name: attemptName(bar), row })))
   const fromMs = Math.min(...phases.map(({ phase }) => phase.fromMs))
   const spanMs = Math.max(1, Math.max(...phases.map(({ phase }) => phase.toMs)) - fromMs)
   const inner = Math.max(1, width - 2 * edgePx)
   const xOf = (ms: number) => edgePx + ((ms - fromMs) / spanMs) * inner
   const height = axisPx + bars.length * rowPx
+  const axis = { spanMs, xOf: (ms: number) => xOf(fromMs + ms), most: Math.floor(inner / tickPx), height, width }
   const last = Math.min(focus, phases.length - 1)
   const onKeyDown = (event: KeyboardEvent) => {
     const next = nextOf(event.key, last, phases.length)
@@ -62,7 +64,7 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
         onKeyDown={onKeyDown}
       >
         <Patterns base={base} />
-        <Axis spanMs={spanMs} xOf={(ms) => xOf(fromMs + ms)} most={Math.floor(inner / tickPx)} height={height} />
+        <Axis {...axis} />
         {bars.map((bar, row) => (
           <Words
             key={bar.attempt}
@@ -75,7 +77,7 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
         ))}
         {phases.map((placed, index) => (
           <Segment
-            key={`${placed.attempt}/${placed.phase.step}`}
+            key={`${placed.row}/${placed.phase.step}`}
             {...placed}
             index={index}
             base={base}
@@ -117,9 +119,9 @@ interface WordsProps {
 
 /** Which attempt it is, where, and how it ended: above the bar's beginning, or as near to it as there is room. */
 function Words({ bar, x, row, width, isLater }: WordsProps) {
-  const { attempt, node, isPlaced, end, tone } = bar
-  const name = `Attempt ${attempt}`
-  const where = isPlaced ? (node ?? '') : 'not placed'
+  const { node, isPlaced, end, tone } = bar
+  const name = attemptName(bar)
+  const where = isPlaced ? (node ?? '') : ''
   const lengthPx = (name.length + where.length + (end?.length ?? 0)) * letterPx + 24
   return (
     <text
@@ -128,7 +130,7 @@ function Words({ bar, x, row, width, isLater }: WordsProps) {
       y={axisPx + row * rowPx + 13}
     >
       <tspan class="timeline-attempt">{name}</tspan>
-      <tspan dx="8">{where}</tspan>
+      {where === '' ? undefined : <tspan dx="8">{where}</tspan>}
       {end === undefined ? undefined : (
         <tspan dx="8" class={`timeline-${tone}`}>
           {end}
@@ -151,12 +153,12 @@ interface SegmentProps extends Placed {
 }
 
 function Segment(props: SegmentProps) {
-  const { phase, attempt, row, index, base, fromPx, toPx, isFocusable, onPoint, onChoose } = props
+  const { phase, name, row, index, base, fromPx, toPx, isFocusable, onPoint, onChoose } = props
   const y = axisPx + row * rowPx + barTopPx
   const width = Math.max(1.5, toPx - fromPx)
   const word = phaseWords[phase.kind]
   const state = `${props.isLater ? ' timeline-later' : ''}${props.isChosen ? ' timeline-chosen' : ''}`
-  const point = () => onPoint({ phase, attempt, row })
+  const point = () => onPoint({ phase, name, row })
   const leave = () => onPoint(undefined)
   return (
     // biome-ignore lint/a11y/useSemanticElements: a drawing has no buttons of its own.
@@ -164,7 +166,7 @@ function Segment(props: SegmentProps) {
       class={`timeline-segment timeline-${phase.kind}${phase.isOpen ? ' timeline-open' : ''}${state}`}
       role="button"
       tabIndex={isFocusable ? 0 : -1}
-      aria-label={`Attempt ${attempt}: ${word} ${formatDuration(phase.toMs - phase.fromMs)}${phase.isOpen ? ' so far' : ''}, from ${formatClock(phase.fromMs, { fine: true })}`}
+      aria-label={`${name}: ${word} ${formatDuration(phase.toMs - phase.fromMs)}${phase.isOpen ? ' so far' : ''}, from ${formatClock(phase.fromMs, { fine: true })}`}
       aria-pressed={props.isChosen}
       data-phase={index}
       data-kind={phase.kind}
@@ -202,15 +204,24 @@ function Segment(props: SegmentProps) {
   )
 }
 
-function Axis(props: { spanMs: number; xOf: (ms: number) => number; most: number; height: number }) {
-  const { spanMs, xOf, most, height } = props
+interface AxisProps {
+  readonly spanMs: number
+  readonly xOf: (ms: number) => number
+  readonly most: number
+  readonly height: number
+  readonly width: number
+}
+
+function Axis({ spanMs, xOf, most, height, width }: AxisProps) {
+  // A word in the middle below its mark, but within the drawing.
+  const wordX = (offsetMs: number, label: string) => Math.min(xOf(offsetMs), width - (label.length * letterPx) / 2)
   return (
     // biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing in it takes the focus; each bar says its own times.
     <g class="timeline-axis" aria-hidden="true">
       {ticksOf(spanMs, most).map(({ offsetMs, label }) => (
         <g key={offsetMs}>
           <line x1={xOf(offsetMs)} x2={xOf(offsetMs)} y1={axisPx - 6} y2={height} />
-          <text x={xOf(offsetMs)} y={14} text-anchor={offsetMs === 0 ? 'start' : 'middle'}>
+          <text x={wordX(offsetMs, label)} y={14} text-anchor={offsetMs === 0 ? 'start' : 'middle'}>
             {label}
           </text>
         </g>
@@ -247,7 +258,7 @@ function Patterns({ base }: { readonly base: string }) {
 /** Half of the tip's width, in pixels, which keeps it within the chart. */
 const tipPx = 110
 
-function Tip({ phase, attempt, row, x, width }: Placed & { readonly x: number; readonly width: number }) {
+function Tip({ phase, name, row, x, width }: Placed & { readonly x: number; readonly width: number }) {
   const left = Math.min(Math.max(x, 0), Math.max(0, width - 2 * tipPx))
   const until = phase.isOpen ? 'now' : formatClock(phase.toMs, { fine: true })
   return (
@@ -255,7 +266,7 @@ function Tip({ phase, attempt, row, x, width }: Placed & { readonly x: number; r
       <strong>{phaseWords[phase.kind]}</strong> {formatDuration(phase.toMs - phase.fromMs)}
       <br />
       <span class="timeline-note">
-        attempt {attempt}, {formatClock(phase.fromMs, { fine: true })} – {until}
+        {name}, {formatClock(phase.fromMs, { fine: true })} – {until}
       </span>
     </div>
   )

@@ -1,6 +1,6 @@
 /** The same as the bars, in numbers: for who does not see them, and for who wants to know exactly. */
 import { formatDuration } from '../../ui/format.ts'
-import { type AttemptBar, phaseKinds, phaseWords, totalsOf } from './phases.ts'
+import { type AttemptBar, attemptName, phaseKinds, phaseWords, totalsOf } from './phases.ts'
 
 export function TimelineTable({
   bars,
@@ -39,8 +39,8 @@ function BarRow({ bar }: { readonly bar: AttemptBar }) {
   const totals = totalsOf(bar)
   return (
     <tr>
-      <th scope="row">{bar.attempt}</th>
-      <td>{bar.node ?? 'not placed'}</td>
+      <th scope="row">{bar.isPlaced ? bar.attempt : attemptName(bar)}</th>
+      <td>{bar.node ?? '–'}</td>
       {phaseKinds.map((kind) => {
         const ms = totals.get(kind)
         return (
