@@ -68,6 +68,10 @@ export class RemoteTroupe implements Troupe, TaskHome {
     return this.#link.welcome.access ?? 'everything'
   }
 
+  get clusterId(): string {
+    return this.#link.welcome.clusterId
+  }
+
   async run(spec: TaskSpec, { id, ...options }: RunOptions = {}): Promise<TaskRef> {
     const taskId = id ?? this.#newId()
     const asked = { what: `submitting task ${taskId}`, changes: true, taskId }

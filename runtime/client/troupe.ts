@@ -77,6 +77,8 @@ export interface Troupe extends AsyncDisposable {
    * `Forbidden`. Undefined until the first connection.
    */
   readonly access: Access | undefined
+  /** The id of the cluster of the newest connection, made once with its manager's folder. Undefined until the first. */
+  readonly clusterId: string | undefined
   /**
    * Runs a task; resolves once it is accepted and on disk, with its first state. Rejects with `Invalid` (what is wrong
    * with the spec), `Conflict` (the id belongs to another spec), `Overloaded`, `StorageFailed`, or `OutcomeUnknown`:

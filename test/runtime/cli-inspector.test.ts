@@ -48,6 +48,7 @@ test.each([
     const token = decodeURIComponent(hash.slice('#token='.length))
     await using troupe = await connect(from.replace('http:', 'ws:'), { token })
     expect(troupe.access).toBe(access)
+    expect(troupe.clusterId).not.toBe('')
     expect(await troupe.nodes()).toEqual([])
     const run = troupe.run({ driver: 'process', command: ['true'] })
     if (access === 'everything') expect((await run).getSnapshot().context.state).toBe('Pending')
