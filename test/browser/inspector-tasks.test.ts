@@ -47,6 +47,22 @@ test('the printed address opens the list, the token leaves it, and tasks move th
   await window.row(tooLarge.id).getByText('stopped').waitFor()
 })
 
+/** Two tasks whose names begin with find-. */
+async function openFromSearch(window: Window, ids: readonly [string, string]) {
+  const { page } = window
+  const focused = () => page.evaluate<string | undefined>('document.activeElement.dataset.task')
+  // One hit is opened from the search; and the list is entered from the heading, where the focus is on arrival.
+  const search = page.getByRole('searchbox', { name: 'Search tasks' })
+  await search.fill('find-one')
+  await becomes('what is shown', () => page.locator('[data-shown]').getAttribute('data-shown'), '1')
+  await search.press('Enter')
+  await becomes('the address', async () => window.fragment(), `#/tasks/${ids[0]}`)
+  await window.visit('#/tasks?q=find-')
+  await becomes('the focus', () => page.evaluate('document.activeElement.tagName'), 'H1')
+  await page.keyboard.press('ArrowDown')
+  await becomes('a row has the focus', async () => ids.includes((await focused()) ?? ''), true)
+}
+
 test('search, filters, keys and links narrow the list and open a task; back and forward go through them', async () => {
   const mine = { labels: { app: 'shop' } }
   const [one, two, three] = await Promise.all([
@@ -82,16 +98,7 @@ test('search, filters, keys and links narrow the list and open a task; back and 
   await page.goForward()
   await becomes('the address', async () => window.fragment(), `#/tasks/${second}`)
   await page.goBack()
-  // One hit is opened from the search; and the list is entered from the heading, where the focus is on arrival.
-  const search = page.getByRole('searchbox', { name: 'Search tasks' })
-  await search.fill('find-one')
-  await becomes('what is shown', () => page.locator('[data-shown]').getAttribute('data-shown'), '1')
-  await search.press('Enter')
-  await becomes('the address', async () => window.fragment(), `#/tasks/${one.id}`)
-  await window.visit('#/tasks?q=find-')
-  await becomes('the focus', () => page.evaluate('document.activeElement.tagName'), 'H1')
-  await page.keyboard.press('ArrowDown')
-  await becomes('a row has the focus', async () => [one.id, two.id].includes((await focused()) ?? ''), true)
+  await openFromSearch(window, [one.id, two.id])
 
   await page.getByRole('button', { name: 'Show all' }).click()
   await window.row(three.id).waitFor()
