@@ -2,9 +2,9 @@
 import type { AnyMachineSnapshot } from 'xstate'
 import type { AttemptContext } from './attempt.ts'
 import type { NodeContext } from './node.ts'
+import { pathOf } from './path.ts'
 import { type ActorStep, type ActorView, inspectionLimits, type MachineName } from './protocol/inspection.ts'
 import { shown } from './shown.ts'
-import { pathOf } from './step.ts'
 import type { TaskContext } from './task-context.ts'
 
 /** What is the same in every view and step of an actor. */

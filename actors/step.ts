@@ -12,6 +12,8 @@ import type { AnyActorScope, AnyMachineSnapshot, AnyStateMachine, EventObject, S
 import { type Effect, effectTypes } from './effects.ts'
 import { lean, leanCopy } from './lean.ts'
 
+export { pathOf } from './path.ts'
+
 /** Every event carries the time and the chance of its step, stamped by the host, so that a replay gives the same. */
 export interface Stamp {
   /** Wall clock, milliseconds. */
@@ -126,18 +128,4 @@ export function restore(machine: AnyStateMachine, persisted: PersistedSnapshot):
   ) as AnyMachineSnapshot
   if (snapshot.status === 'error' && persisted.status !== 'error') throw snapshot.error
   return lean(machine, snapshot)
-}
-
-/** A state value as a path: `Pending.Queued`; the regions of a parallel state are joined by `+`. */
-export function pathOf(value: StateValue): string {
-  if (typeof value === 'string') return value
-  let path = ''
-  // Asked for many times in each step: no lists are made for it.
-  for (const key in value) {
-    const child = value[key]
-    const rest = child === undefined ? '' : pathOf(child)
-    const region = rest === '' ? key : `${key}.${rest}`
-    path = path === '' ? region : `${path}+${region}`
-  }
-  return path
 }
