@@ -106,7 +106,7 @@ function Summary({ all, busiest }: SummaryProps) {
         {(['cpu', 'memory'] as const satisfies readonly Resource[]).map((resource) => (
           <p key={resource} class="nodes-total">
             <AmountBar amount={sums[resource]} />
-            <span>{wordsOfAmount(resource, sums[resource], allMachines)}</span>
+            <span>{wordsOfAmount(resource, sums[resource], sums.nodes === 1 ? undefined : allMachines)}</span>
           </p>
         ))}
       </div>

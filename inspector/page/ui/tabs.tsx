@@ -1,7 +1,7 @@
 /** Tabs with one stop of the Tab key; arrows, Home and End choose among them. */
 import './ui.css'
 import type { ComponentChildren } from 'preact'
-import { useId, useRef } from 'preact/hooks'
+import { useId, useLayoutEffect, useRef } from 'preact/hooks'
 
 export interface Tab<Id extends string> {
   readonly id: Id
@@ -22,6 +22,7 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, child
   const base = useId()
   const list = useRef<HTMLDivElement>(null)
   const at = tabs.findIndex(({ id }) => id === selected)
+  useLayoutEffect(() => showTab(list.current, selected), [selected])
   const choose = (index: number) => {
     const tab = tabs[(index + tabs.length) % tabs.length]
     if (tab === undefined) return
@@ -61,4 +62,14 @@ export function Tabs<Id extends string>({ label, tabs, selected, onSelect, child
       </div>
     </div>
   )
+}
+
+/** Where there is no room for all of them, the one that is selected is in sight; the page itself stays where it is. */
+function showTab(list: HTMLElement | null, id: string): void {
+  const tab = list?.querySelector<HTMLElement>(`[data-tab="${id}"]`)
+  if (!list || !tab) return
+  const box = list.getBoundingClientRect()
+  const { left, right } = tab.getBoundingClientRect()
+  if (left < box.left) list.scrollLeft -= box.left - left
+  else if (right > box.right) list.scrollLeft += right - box.right
 }
