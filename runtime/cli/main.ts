@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 /** The entry of `troupe`: gives the command line this process's own streams, signals and environment. */
 import { systemClock, systemRandom } from '../system.ts'
 import type { Io } from './io.ts'

@@ -1,4 +1,5 @@
 /** Every flag of `troupe run` has an effect on a real task. */
+import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -35,6 +36,20 @@ const docker = (...args: string[]) => troupe('run', ...args)
 const onHost = (flags: readonly string[], ...command: string[]) =>
   troupe('run', '--driver', 'process', ...flags, '--', ...command)
 const statusOf = async (id: string) => (await cluster.json<Row[]>('status', id, '--json'))[0] as Row
+
+test('--env-file is for the task alone, though Node.js has a flag of that name', async () => {
+  const file = join(cluster.dir, 'of-the-task.env')
+  await writeFile(file, 'NODE_OPTIONS=--no-such-flag\n')
+  // As a shell runs it: by the first line of the file.
+  const command = join(import.meta.dirname, '../../dist/runtime/cli/main.js')
+  const env = { ...process.env, ...cluster.env }
+  const plan = (path: string) =>
+    spawnSync(command, ['plan', '--driver', 'process', '--env-file', path, '--', 'true'], { env, encoding: 'utf8' })
+  expect(plan(file)).toMatchObject({ status: 0, stderr: '' })
+  const missing = plan(join(cluster.dir, 'missing.env'))
+  expect(missing).toMatchObject({ status: 2, stderr: expect.stringContaining('there is no such file') })
+  expect(missing.stderr).toMatch(/^troupe: /)
+})
 
 // One line for each limit, from either version of control groups.
 const limits = [
