@@ -1,9 +1,9 @@
 /** There is nothing in the list: not yet, or because it cannot be read, or because nothing fits. */
 import { troupe } from '../connection.ts'
 import { openRunDialog } from '../frame/run-dialog.ts'
+import type { LoadState } from '../live-news.ts'
 import { Button } from '../ui/button.tsx'
 import { Empty } from '../ui/empty.tsx'
-import type { LoadState } from './live-tasks.ts'
 
 const firstCommand = "troupe run --driver process -- sh -c 'echo hello; sleep 30'"
 
