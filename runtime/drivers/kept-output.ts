@@ -17,6 +17,11 @@ export const outputRetentionDefaults: OutputRetention = {
 export const keptOutputLimits = {
   /** Between two looks at whether something is too old, in milliseconds. */
   checkMs: 60_000,
+  /**
+   * What is kept of an attempt keeps one of the same name from being started for so long, in milliseconds. Later that is one
+   * of another task: an id is free again 24 h after its task was trimmed, which is less than half of that behind the removal.
+   */
+  barsMs: 12 * 3_600_000,
   /** Files that are looked at together while the index is made. */
   statsAtOnce: 64,
 } as const
@@ -66,6 +71,13 @@ export class KeptOutput {
     this.#bytes += bytes - (before?.bytes ?? 0)
   }
 
+  /** Deletes one of them, of whatever age. */
+  async discard(name: string): Promise<void> {
+    await this.#options.remove(name)
+    this.#bytes -= this.#kept.get(name)?.bytes ?? 0
+    this.#kept.delete(name)
+  }
+
   /** Deletes what is too old or too much. Asked again while it is at it, it is one and the same. Rejects if a file cannot be deleted. */
   trim(): Promise<void> {
     this.#trimming ??= this.#trim().finally(() => {
@@ -111,6 +123,13 @@ export class KeptOutput {
       this.#bytes += kept.bytes
     }
   }
+}
+
+/** What the file of a removed attempt says of a start under the same name: nothing is there, the same was removed, or an older task's. */
+export async function leftoverAt(path: string, nowMs: number): Promise<'none' | 'same' | 'older'> {
+  const info = await stat(path).catch(() => undefined)
+  if (info === undefined) return 'none'
+  return info.mtimeMs + keptOutputLimits.barsMs > nowMs ? 'same' : 'older'
 }
 
 /** Looks at the files of a folder, a few at a time: each that `nameOf` gives a name to. A folder that is not there is empty, and a file that vanishes is left out. */

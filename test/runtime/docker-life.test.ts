@@ -1,7 +1,7 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { TaskSpec } from '../../actors/model.ts'
+import { attemptName, type TaskSpec } from '../../actors/model.ts'
 import { Bench, eventually, newKey, outputOf, shell, whyNoEngine } from './docker-fixture.ts'
 
 const missing = await whyNoEngine()
@@ -139,6 +139,20 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
     expect(later.of(key)).toMatchObject([{ type: 'Lost' }])
     expect(await bench.containers()).toEqual([])
     expect((await outputOf(later.driver, key)).stdout).toBe('once\n')
+  })
+
+  test('what a task of days ago has left is no reason not to start another one of its id, and is not its output', async () => {
+    const mine = await bench.open()
+    const key = await mine.run(shell('echo old'))
+    await mine.ended(key)
+    await mine.driver.remove(key)
+    const old = new Date(Date.now() - 24 * 3_600_000)
+    await utimes(path.join(bench.outputDir, `${attemptName(key)}.log`), old, old)
+    const later = await bench.open()
+    await later.run(shell('echo new'), key)
+    await later.ended(key)
+    await later.driver.remove(key)
+    expect((await outputOf(later.driver, key)).stdout).toBe('new\n')
   })
 
   test('mounts are allowed only below what the operator allows, wherever links and dots lead', async () => {

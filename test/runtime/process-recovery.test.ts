@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -248,5 +248,22 @@ describe('what an earlier time left', () => {
     expect(types(key)).toEqual(['Started', 'Exited', 'Lost'])
     expect(existsSync(join(dir, 'ran'))).toBe(false)
     expect(await driver.list()).toEqual([])
+  })
+
+  test('what a task of days ago has left is no reason not to start another one of its id, and is not its output', async () => {
+    const dir = workshop.dir()
+    const { driver, run, ended, types, output } = await workshop.watch(dir)
+    await run(key, ['/bin/sh', '-c', 'echo old; echo old >&2'])
+    await ended(key)
+    await driver.remove(key)
+    const [cluster] = readdirSync(join(dir, 'output'))
+    const old = new Date(Date.now() - 24 * 3_600_000)
+    const left = join(dir, 'output', cluster as string)
+    for (const file of readdirSync(left)) utimesSync(join(left, file), old, old)
+    await run(key, ['/bin/sh', '-c', 'echo new'])
+    await until('it has ended', () => (types(key).length === 4 ? true : undefined))
+    expect(types(key)).toEqual(['Started', 'Exited', 'Started', 'Exited'])
+    await driver.remove(key)
+    expect(await output(key)).toEqual({ stdout: 'new\n', stderr: '' })
   })
 })

@@ -133,9 +133,9 @@ function bind(
   const slots = new Slots(options.concurrentStarts ?? concurrentStartsDefault)
   const { allowMounts, hiddenFolders = [] } = options
   const policy = { allowMounts, hiddenFolders, outputBytesMax }
-  const starts = new Starts({ engine, reports, watch, images, slots, clock, outputDir, policy })
   const retention = { ...outputRetentionDefaults, ...options.retention }
   const kept = new KeptContainers({ outputDir, retention, clock, logger })
+  const starts = new Starts({ engine, reports, watch, images, slots, clock, kept, policy })
   return {
     scope,
     watch,

@@ -4,7 +4,8 @@ import { type AttemptKey, attemptName } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
 import type { Logger } from '../../logger.ts'
 import type { OutputRetention } from '../../options.ts'
-import { KeptOutput, keptFilesIn, keptOutputLimits } from '../kept-output.ts'
+import { KeptOutput, keptFilesIn, keptOutputLimits, leftoverAt } from '../kept-output.ts'
+import { outputPath } from '../output-file.ts'
 
 export interface KeptContainersOptions {
   readonly outputDir: string
@@ -39,6 +40,14 @@ export class KeptContainers {
   saved(key: AttemptKey, bytes: number): void {
     this.#kept.note(attemptName(key), bytes)
     void this.#trim()
+  }
+
+  /** Whether this attempt was removed. What an older task of the same id has left goes, so that it is nobody's by mistake. */
+  async wasRemoved(key: AttemptKey): Promise<boolean> {
+    const { outputDir, clock } = this.#options
+    const leftover = await leftoverAt(outputPath(outputDir, key), clock.nowMs())
+    if (leftover === 'older') await this.#kept.discard(attemptName(key))
+    return leftover === 'same'
   }
 
   close(): void {

@@ -15,12 +15,12 @@
  */
 import { type AttemptKey, attemptName, type TaskSpec } from '../../../actors/model.ts'
 import type { Clock } from '../../clock.ts'
-import { outputExists, outputPath } from '../output-file.ts'
 import { type Engine, EngineError, isInnerError, isRefusal, isSilence } from './engine.ts'
 import { DriverClosed, type EngineWatch } from './events.ts'
 import { failureOf, StartFailure, stoppedBeforeStart, toStartFailure, unseenStart } from './failure.ts'
 import { containerName, isAttempt } from './identity.ts'
 import { type Images, isImageId } from './images.ts'
+import type { KeptContainers } from './kept.ts'
 import { type AttemptRecord, type Reports, removedByOthers } from './report.ts'
 import type { Slots } from './slots.ts'
 import { type ContainerPolicy, containerOptions } from './spec.ts'
@@ -40,7 +40,7 @@ export interface StartOptions {
   readonly images: Images
   readonly slots: Slots
   readonly clock: Clock
-  readonly outputDir: string
+  readonly kept: KeptContainers
   readonly policy: ContainerPolicy
 }
 
@@ -94,12 +94,12 @@ export class Starts {
   }
 
   async #rounds(request: Request): Promise<void> {
-    const { reports, watch, outputDir } = this.#options
+    const { reports, watch, kept } = this.#options
     const { record } = request
     if (record.end !== undefined) return reports.tell(record.end)
     // Until all containers were looked at once, an earlier life's may be running: then no failure may be told.
     await watch.seen()
-    if (record.containerId === undefined && (await outputExists(outputPath(outputDir, record.key)))) {
+    if (record.containerId === undefined && (await kept.wasRemoved(record.key))) {
       return reports.tellLost(record, `${attemptName(record.key)} was removed already; an attempt never starts twice.`)
     }
     let isPulled = false

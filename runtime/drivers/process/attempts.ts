@@ -1,9 +1,9 @@
 /** All attempts of one folder, as the one spawner of that folder keeps them. */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { OutputRetention } from '../../options.ts'
 import type { DriverScope } from '../driver.ts'
-import { type KeptOutput, keptOutputLimits } from '../kept-output.ts'
+import { type KeptOutput, keptOutputLimits, leftoverAt } from '../kept-output.ts'
 import { Attempt, type AttemptContext } from './attempt.ts'
 import { AttemptFolder } from './folder.ts'
 import { forkTask } from './fork.ts'
@@ -145,7 +145,7 @@ export class Attempts {
 
   async #begin(attempt: Attempt, request: StartRequest): Promise<void> {
     const { folder } = attempt
-    if (await wasRemoved(folder, attempt.intent.clusterId)) {
+    if (await this.#wasRemoved(folder, attempt.intent.clusterId)) {
       this.#entries.delete(folder.name)
       const message = 'It ran before and was removed; it is not started again.'
       this.#options.onSeen(request.scope, { name: folder.name, end: { kind: 'lost', message, atMs: Date.now() } })
@@ -160,6 +160,13 @@ export class Attempts {
         error instanceof StartRefused ? error : new StartRefused('start-failed', (error as Error).message, true)
       await attempt.refuse(why.code, why.message, why.retryable)
     }
+  }
+
+  /** A removed attempt that had begun has left its output. That of an older task goes, so that it is nobody's by mistake. */
+  async #wasRemoved(folder: AttemptFolder, clusterId: string): Promise<boolean> {
+    const leftover = await leftoverAt(folder.keptOutput('stdout', clusterId), Date.now())
+    if (leftover === 'older') await this.#kept.discard(keptName(folder, clusterId))
+    return leftover === 'same'
   }
 
   async #remove(entry: Entry): Promise<void> {
@@ -207,9 +214,4 @@ function checkedName(name: string): string {
 
 function refused(name: string, message: string): AttemptSeen {
   return { name, end: { kind: 'startFailed', code: 'start-failed', message, retryable: true, atMs: Date.now() } }
-}
-
-/** A removed attempt that had begun has left its output. */
-async function wasRemoved(folder: AttemptFolder, clusterId: string): Promise<boolean> {
-  return (await stat(folder.keptOutput('stdout', clusterId)).catch(() => undefined)) !== undefined
 }

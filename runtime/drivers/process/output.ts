@@ -3,7 +3,7 @@
  * appending, offsets stay true, and no byte can be lost in a race as with renaming or copying.
  */
 import { execFile } from 'node:child_process'
-import { appendFile, mkdir, open, rename, rm, stat, truncate } from 'node:fs/promises'
+import { appendFile, mkdir, open, rename, rm, stat, truncate, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { type AttemptFolder, type StreamName, streams } from './folder.ts'
@@ -69,6 +69,9 @@ export async function keepOutput(folder: AttemptFolder, clusterId: string, limit
     const from = Math.max(holeUntil, info.size - limits.outputBytesMax)
     bytes += info.size - Math.max(0, from)
     if (from <= 0) {
+      // Its age counts from now on, however long ago it was written.
+      const now = new Date()
+      await utimes(path, now, now)
       await rename(path, kept)
     } else {
       // Before the bytes, so that there is never a part of an output that does not say so.
