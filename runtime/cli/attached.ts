@@ -48,8 +48,14 @@ async function attach(cli: Cli, link: Link, wishes: Wishes, taskId: string, spec
     const code = await Promise.race([end, wishes.detached])
     return code === 'left' ? detach(cli, wishes, taskId) : code
   } catch (error) {
-    // From here on the task lives without us.
     output.note(`troupe: ${error instanceof Error ? error.message : String(error)}`)
+    const { existing, task } = accepted
+    if (existing && task.finishedAtMs !== null && exitCodeOf(error) === exitCodes.notFound) {
+      // It was trimmed: how it ended came with the answer, and there is nothing to come back to.
+      output.note(`troupe: ${summaryOf(task)}`)
+      return exitCodeOfTask(task)
+    }
+    // From here on the task lives without us.
     detach(cli, wishes, taskId)
     return exitCodeOf(error)
   }

@@ -72,12 +72,13 @@ export function viewOfMark(taskId: string, spec: TaskSpec, mark: Mark): TaskView
   return viewOf(restore(taskMachine, { status: 'done', value: mark.state, context }), mark.revision)
 }
 
-/** A time for people: `7 days`, `1.5 hours`, `12 minutes`. */
+/** A time for people: `7 days`, `1.5 hours`, `12 minutes`, `8 seconds`. */
 export function inWords(ms: number): string {
   const minutes = ms / 60_000
+  if (minutes < 1) return `${Math.max(0, Math.round(ms / 1_000))} seconds`
   const [amount, unit] =
     minutes >= 1_440 ? [minutes / 1_440, 'days'] : minutes >= 60 ? [minutes / 60, 'hours'] : [minutes, 'minutes']
-  return `${Math.max(0, Math.round(amount * 10) / 10)} ${unit}`
+  return `${Math.round(amount * 10) / 10} ${unit}`
 }
 
 export interface KnownIdsOptions {

@@ -198,6 +198,18 @@ describe('attached', () => {
     expect(await run.exit).toBe(143)
   })
 
+  test('a task that was trimmed since is told as it ended, with its code', async () => {
+    const end = { state: 'Failed', detail: '', outcome: 'exit', exitCode: 7, finishedAtMs: 1 } as const
+    const task = manager.commit('abc', end, 'Failed', { type: 'Exited' })
+    manager.tasks.delete('abc')
+    manager.answer = ({ type, req }) =>
+      type === 'SubmitTask' ? { type: 'Submitted', req, existing: true, task } : undefined
+    const { code, stderr } = await cli(['run', '--id', 'abc', 'alpine'])
+    expect(code, stderr).toBe(7)
+    expect(stderr).toContain('abc Failed: exit 7')
+    expect(stderr).not.toContain('attach again')
+  })
+
   test('a third Ctrl-C, and SIGHUP, leave the task and say how to come back', async () => {
     const run = await attached()
     for (let i = 0; i < 3; i += 1) run.signal('SIGINT')
