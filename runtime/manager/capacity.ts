@@ -137,7 +137,7 @@ export class Capacity {
   }
 
   #portsOf(nodeId: string): PortLedger {
-    const ports = this.#ports.get(nodeId) ?? new PortLedger()
+    const ports = this.#ports.get(nodeId) ?? new PortLedger(nodeId)
     this.#ports.set(nodeId, ports)
     return ports
   }

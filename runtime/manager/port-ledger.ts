@@ -25,7 +25,14 @@ export class PortLedger implements NodePorts {
   readonly #next: { tcp?: number; udp?: number } = {}
   /** By the port's name, until when it is given out last. */
   readonly #suspects = new Map<string, number>()
+  /** How far into the range of a node without a port the first search begins. */
+  readonly #offset: number
   #range: PortRange | undefined
+
+  /** `nodeId`: nodes of other clusters may share the machine and the range, and each begins elsewhere in it. */
+  constructor(nodeId = '') {
+    this.#offset = scatter(nodeId)
+  }
 
   get range(): PortRange | undefined {
     return this.#range
@@ -131,17 +138,25 @@ export class PortLedger implements NodePorts {
 
   /** Nobody remembers what was given out before a restart; what is held was the last that is known. */
   #afterHighest(protocol: Protocol): number {
-    let next = this.#range?.from ?? 1
+    const { from, to } = this.#range ?? { from: 1, to: 1 }
+    let next = 0
     for (const name of this.#holders.keys()) {
       const port = parseHeldName(name)
       if (port.protocol === protocol && isWithin(this.#range, port.host)) next = Math.max(next, port.host + 1)
     }
-    return next
+    return next === 0 ? from + (this.#offset % (to - from + 1)) : next
   }
 
   #count({ host, protocol }: HeldPort, change: 1 | -1): void {
     if (isWithin(this.#range, host)) this.#used[protocol] += change
   }
+}
+
+/** A whole number of up to 32 bits from a text (FNV-1a); 0 from an empty one. */
+function scatter(text: string): number {
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return text === '' ? 0 : hash >>> 0
 }
 
 function parseHeldName(name: string): HeldPort {

@@ -9,13 +9,14 @@ let rig: Rig
 let client: Client
 let worker: ScriptedWorker
 
+// Where a node's first port is depends on its id: of n0 it is the first of these.
 const range = { from: 100, to: 102 }
 const withPorts = (nodeId: string) => rig.worker({ nodeId, node: { ports: range } })
 
 beforeEach(async () => {
   rig = await Rig.start()
   client = await rig.client()
-  worker = await withPorts('n1')
+  worker = await withPorts('n0')
 })
 
 afterEach(async () => {
@@ -34,7 +35,7 @@ async function viewOf(taskId: string) {
 
 /** What the worker is told to give the attempt. */
 const given = (name: string) => worker.desired.get(name)?.spec.ports
-const nodeOf = async (nodeId = 'n1') => (await client.nodes()).items.find(({ id }) => id === nodeId)
+const nodeOf = async (nodeId = 'n0') => (await client.nodes()).items.find(({ id }) => id === nodeId)
 
 async function end(name: string, exitCode = 0): Promise<void> {
   worker.exited(name, exitCode)
@@ -76,7 +77,7 @@ describe('a port that was asked for by number', () => {
     await submit('b', [{ target: 81, host: 8080 }])
     expect((await viewOf('b'))?.reason).toBe('1 node has port 8080 taken')
     expect((await client.explain('b')).decision?.refusals).toEqual([
-      { nodeId: 'n1', name: 'name-n1', why: 'port 8080 is taken by task a' },
+      { nodeId: 'n0', name: 'name-n0', why: 'port 8080 is taken by task a' },
     ])
     await submit('c', [{ target: 80, host: 8080, protocol: 'udp' }])
     expect(given('c.1')).toMatchObject([{ host: 8080, protocol: 'udp' }])
@@ -144,7 +145,7 @@ describe('after a restart of the manager', () => {
   test('so is what an attempt holds that was given up, as its worker tells, until that has seen its end', async () => {
     await submit('a', [{ target: 80, host: 8080 }], { disconnect: { replace: false, lostAfterMs: 1_000 } })
     worker.report('a.1', { startedAtMs: 1, ports: [{ host: 8080, protocol: 'tcp' }] })
-    await rig.cut('worker-n1')
+    await rig.cut('worker-n0')
     await rig.advance(15_000)
     expect(await viewOf('a')).toMatchObject({ state: 'Failed', outcome: 'lost' })
     // As it was before the restart, and as its worker tells it after.

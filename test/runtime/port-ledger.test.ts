@@ -142,3 +142,13 @@ describe('who holds what', () => {
     )
   })
 })
+
+test('nodes that share a machine and a range, and know nothing of one another, begin in different places', () => {
+  const firsts = ['node-a', 'node-b', 'node-c', 'node-d'].map((nodeId) => {
+    const own = new PortLedger(nodeId)
+    own.setRange({ from: 20_000, to: 32_767 })
+    return own.give([free], 0)[0]?.host as number
+  })
+  expect(new Set(firsts).size).toBe(4)
+  for (const port of firsts) expect(port >= 20_000 && port <= 32_767).toBe(true)
+})
