@@ -205,6 +205,19 @@ describe('a process', () => {
     expect(never).toMatchObject({ code: 1, stdout: '1\n' })
   })
 
+  test('--same-node says how often it restarts where it failed, and --restart-window how long that counts', async () => {
+    const again = ['--restart', 'on-failure', '--max-restarts', '2', '--same-node', '1']
+    const third = ['sh', '-c', '[ $TROUPE_ATTEMPT = 3 ]']
+    const [counted, forgotten] = await Promise.all([
+      onHost(['--id', 'p-same', ...again], ...third),
+      onHost(['--id', 'p-window', ...again, '--restart-window', '1ms'], ...third),
+    ])
+    expect([counted.code, forgotten.code]).toEqual([0, 0])
+    const [avoided, preferred] = await Promise.all(['p-same', 'p-window'].map((id) => cluster.troupe('explain', id)))
+    expect(avoided?.stdout).toContain('that node should be avoided, but no other is fit')
+    expect(preferred?.stdout).toContain('that node is preferred, and it is fit')
+  })
+
   test('--timeout ends it with TERM, and --stop-timeout with KILL', async () => {
     const stubborn = 'trap "" TERM; while :; do sleep 0.1; done'
     const [polite, killed] = await Promise.all([

@@ -137,7 +137,16 @@ test('a second signal ends a worker at once, and costs its tasks nothing', async
 
 test('up keeps as much as its flags say of tasks, history and output, and says what was trimmed', async () => {
   cluster = await Cluster.open()
-  const kept = ['--keep-finished-max', '2', '--keep-log-size', '1k', '--keep-output-max', '1']
+  const kept = [
+    '--keep-finished-max',
+    '2',
+    '--keep-log-size',
+    '1k',
+    '--keep-output-max',
+    '1',
+    '--keep-output-size',
+    '2k',
+  ]
   cluster.startUp('--driver', 'process', ...kept, '--keep-finished', '1h', '--keep-log', '1h', '--keep-output', '1h')
   await cluster.ready(1)
   for (const id of ['first', 'second', 'third']) {
@@ -161,4 +170,10 @@ test('up keeps as much as its flags say of tasks, history and output, and says w
   })
   expect([output.code, output.stderr]).toEqual([3, expect.stringContaining('is not kept any more')])
   expect(await cluster.troupe('logs', 'third')).toMatchObject({ code: 0, stdout: 'third\n' })
+  const large = ['sh', '-c', 'head -c 4000 /dev/zero | tr "\\0" x']
+  expect(await cluster.troupe('run', '--id', 'large', ...processes, '--', ...large)).toMatchObject({ code: 0 })
+  await until('what is too large to be trimmed', async () => {
+    const { code } = await cluster.troupe('logs', 'large')
+    return code === 3 || undefined
+  })
 })
