@@ -1,7 +1,7 @@
 /** A real cluster for end-to-end tests: real processes of the built command line, real stores, a real engine. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, readlink, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -180,33 +180,39 @@ export class Cluster {
   /** Ends everything that was started, tasks included, and removes the folder. */
   async close(): Promise<void> {
     await Promise.all([...this.#programs].map((program) => program.kill('SIGKILL')))
-    // One that was being forked while the others were looked for is found by the next look.
-    for (let left = await processesMentioning(this.dir); left.length > 0; left = await processesMentioning(this.dir)) {
-      for (const pid of left) {
-        try {
-          process.kill(pid, 'SIGKILL')
-        } catch {
-          // It ended by itself.
-        }
-      }
-      await new Promise((wake) => setTimeout(wake, 20))
-    }
+    await endProcessesMentioning(this.dir)
     if (process.env.TROUPE_E2E_KEEP !== undefined) return
     await rm(this.dir, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
   }
 }
 
-/** Processes whose command line or environment mentions this text, such as a folder that only this test uses. */
+/** Processes whose command line, environment or working directory mentions this text, such as a folder that only this test uses. */
 export async function processesMentioning(text: string): Promise<number[]> {
   const found: number[] = []
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue
-    const [command, environment] = await Promise.all(
-      ['cmdline', 'environ'].map((file) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')),
-    )
-    if (command?.includes(text) || environment?.includes(text)) found.push(Number(name))
+    const said = await Promise.all([
+      ...['cmdline', 'environ'].map((file) => readFile(`/proc/${name}/${file}`, 'utf8').catch(() => '')),
+      // A spawner and its tasks are told of their folder by nothing else.
+      readlink(`/proc/${name}/cwd`).catch(() => ''),
+    ])
+    if (said.some((each) => each.includes(text))) found.push(Number(name))
   }
   return found
+}
+
+/** Kills them all, and those as well that were being forked meanwhile. */
+export async function endProcessesMentioning(text: string): Promise<void> {
+  for (let left = await processesMentioning(text); left.length > 0; left = await processesMentioning(text)) {
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended by itself.
+      }
+    }
+    await new Promise((wake) => setTimeout(wake, 20))
+  }
 }
 
 /** Containers of ours on the engine, by a label. */

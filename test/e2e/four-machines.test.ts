@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Authority } from '../transport/certificates.ts'
-import { type Finished, Program, processesMentioning, testImage, until } from './cluster.ts'
+import { endProcessesMentioning, type Finished, Program, testImage, until } from './cluster.ts'
 import { whyNoNetwork } from './cut-network.ts'
 
 const units = resolve(import.meta.dirname, '../../examples/systemd')
@@ -127,7 +127,7 @@ beforeAll(() => {
 afterAll(async () => {
   if (reason !== undefined) return
   await Promise.all(machines.map((machine) => machine.close()))
-  for (const pid of await processesMentioning(root)) process.kill(pid, 'SIGKILL')
+  await endProcessesMentioning(root)
   rmSync(root, { recursive: true, force: true })
   authority.remove()
 })
