@@ -24,7 +24,8 @@ const troupe = await openTroupe({
   listen: '127.0.0.1:0',
   logger,
 })
-const open = (name: string, price: string, cpus: number) =>
+// Both are on this machine, and so each offers a part of it.
+const open = (name: string, price: string) =>
   openWorker({
     manager: troupe.address as string,
     token: troupe.token,
@@ -32,12 +33,13 @@ const open = (name: string, price: string, cpus: number) =>
     storage: 'memory',
     name,
     labels: { price },
-    cpus,
+    cpus: 1,
+    memoryBytes: 256 * 1_024 * 1_024,
     drivers: ['process'],
     allowMounts: [],
     logger,
   })
-const workers = await Promise.all([open('dear', '0.90', 4), open('cheap', '0.10', 1)])
+const workers = await Promise.all([open('dear', '0.90'), open('cheap', '0.10')])
 await Promise.all(workers.map((worker) => worker.connected))
 
 // The first two fill the cheap node; the third has to go to the dear one.

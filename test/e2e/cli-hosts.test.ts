@@ -72,7 +72,9 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
   expect(never.stdout).toMatch(/no node was fit: .* \(spread, 2 nodes considered/)
   expect(never.stdout).toMatch(/no node is large enough for 1\.5 cpus/)
   expect(contained.stdout).toMatch(/- left: .*docker/)
-  expect(contained.stdout).toMatch(/\nIf it were placed now\n +NODE +spread +round-robin .*\n(?: +right .*\n)? +left .*docker/)
+  expect(contained.stdout).toMatch(
+    /\nIf it were placed now\n +NODE +spread +round-robin .*\n(?: +right .*\n)? +left .*docker/,
+  )
 })
 
 test('a full node makes others wait, in order, and says so', async () => {
