@@ -31,6 +31,11 @@ import {
 const rocksdbLimits = {
   /** Memory for blocks read from disk, in bytes. What is live is held by the actors, so that little is read twice. */
   cacheBytes: 16 * 1024 * 1024,
+  /**
+   * Memory for what was written and is not in tables yet, in bytes: a quarter of it for each of up to six buffers. The binding's own
+   * 256 MiB would let a busy manager grow to some 700 MB, and have one that was killed read up to 64 MiB of log at its start.
+   */
+  memtableBytes: 64 * 1024 * 1024,
   /** Threads for flushes and compactions: background work must not crowd out the tasks of the machine. */
   backgroundThreads: 2,
   /** Entries that a scan reads at once. */
@@ -95,6 +100,7 @@ async function openDb(Rocks: RocksdbModule['RocksLevel'], paths: StorePaths): Pr
     keyEncoding: 'utf8',
     valueEncoding: 'buffer',
     cacheSize: rocksdbLimits.cacheBytes,
+    memtableMemoryBudget: rocksdbLimits.memtableBytes,
     parallelism: rocksdbLimits.backgroundThreads,
     // Records are small and each is synced: compressing them one by one costs more than it saves.
     walCompression: false,
