@@ -5,7 +5,7 @@ import type { Scheduler } from '../actors/schedulers/scheduler.ts'
 import type { SchedulerName } from '../actors/schedulers/schedulers.ts'
 import { createMemoryTransport, type MemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
-import { type CertificateFiles, createWebsocketTransport } from '../transport/websocket.ts'
+import { type CertificateFiles, createWebsocketTransport, readCertificate } from '../transport/websocket.ts'
 import { unlessAborted } from './client/abort.ts'
 import { connectTroupe } from './client/connect-troupe.ts'
 import type { RemoteTroupe } from './client/remote-troupe.ts'
@@ -221,6 +221,7 @@ async function openManager<S>(options: TroupeOptions<S>, chosen: Chosen): Promis
   const { listen, newTerm = false, storage = 'rocksdb' } = options
   const { network, token, viewToken, clock, random, logger } = chosen
   const scheduler = chosenScheduler(options.scheduler, logger)
+  if (options.tls !== undefined) await readCertificate(options.tls)
   const transport = options.transport ?? createWebsocketTransport({ limits, logger, clock, tls: options.tls })
   return startManager({
     storage: await chosen.openStorage('manager'),

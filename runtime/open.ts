@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { TroupeError } from '../actors/protocol/errors.ts'
 import { createMemoryTransport } from '../transport/memory.ts'
 import type { Transport } from '../transport/transport.ts'
-import { createWebsocketTransport } from '../transport/websocket.ts'
+import { createWebsocketTransport, readCertificate } from '../transport/websocket.ts'
 import { unlessAborted } from './client/abort.ts'
 import { copyWriter } from './copy.ts'
 import type { Driver } from './drivers/driver.ts'
@@ -64,6 +64,8 @@ async function openManagerHost(options: ManagerOptions, more: Ways): Promise<Ope
   const scheduler = chosenScheduler(options.scheduler, logger)
   const token = options.token === undefined ? await loadToken(dataDir, systemRandom) : checkToken(options.token)
   const viewToken = await loadViewToken(dataDir, systemRandom)
+  // Before anything is opened: a manager that cannot listen does not take office.
+  if (options.tls !== undefined) await readCertificate(options.tls)
   options.signal?.throwIfAborted()
   const { host, failed } = await startManager({
     storage: await openStorage(options.storage, join(dataDir, 'manager'), logger),

@@ -31,6 +31,8 @@ const processClock: WebsocketClock = {
   },
 }
 
+export { readCertificate } from './websocket/certificate.ts'
+
 /** WebSockets (RFC 6455) without compression; with TLS on the listening side if there is a certificate. */
 export function createWebsocketTransport(options: WebsocketTransportOptions): Transport {
   const { limits, logger = { warn() {} }, clock = processClock, tls, ca } = options

@@ -3,8 +3,8 @@
  * goes on for ever.
  */
 import { join } from 'node:path'
-import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
 import { built } from './built.ts'
+import { createIdleDriver } from './idle-driver.ts'
 import { countSynced } from './synced.ts'
 import { answer } from './verbs.ts'
 
@@ -15,29 +15,13 @@ const { createWebsocketTransport } =
 const { systemClock, systemRandom } = await built<typeof import('../../runtime/system.ts')>('runtime/system.js')
 const { silentLogger } = await built<typeof import('../../runtime/logger.ts')>('runtime/logger.js')
 
-let tell: (event: DriverEvent) => void = () => {}
 let goesOn = false
 let started = 0
 
-const driver: Driver = {
-  name: 'process',
-  supports: { logs: false, stats: false, exec: false },
-  probe: async () => ({ state: 'complete', detail: 'runs nothing' }),
-  async watch(_, listener) {
-    tell = listener
-  },
-  async start(key) {
-    const atMs = Date.now()
-    tell({ type: 'Started', key, atMs })
-    started += 1
-    if (!goesOn) tell({ type: 'Exited', key, atMs, exitCode: 0 })
-  },
-  async stop() {},
-  async remove() {},
-  list: async () => [],
-  async *logs() {},
-  async close() {},
-}
+const driver = createIdleDriver(() => {
+  started += 1
+  return goesOn
+})
 
 let synced = () => 0
 let close = async () => {}

@@ -171,7 +171,7 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
     expect((await outputOf(mine.driver, good)).stdout).toBe('hello\n')
     const readOnly = await mine.run(shell('echo x > /m/new', mount(path.join(allowed, 'in'), { readOnly: true })))
     expect(await mine.ended(readOnly)).toMatchObject({ exitCode: 1 })
-    const outside = [`${allowed}/link`, `${allowed}/../secret`, `${allowed}-beside`, secret, '/', '/no/such/place']
+    const outside = [`${allowed}/../secret`, `${allowed}-beside`, secret, '/', '/no/such/place']
     for (const source of outside) {
       const key = await mine.run(shell('ls /m', mount(source)))
       const end = await mine.ended(key)
@@ -181,6 +181,9 @@ describe.skipIf(missing !== undefined)('the docker driver runs attempts', () => 
           `${path.resolve(source)}, or mount what is below ${allowed}.`,
       )
     }
+    const linked = await mine.ended(await mine.run(shell('ls /m', mount(`${allowed}/link`))))
+    expect(linked).toMatchObject({ type: 'StartFailed', code: 'bad-spec', retryable: false })
+    expect(linked.type === 'StartFailed' && linked.message).toContain('a link, or below one, that leads out of')
     const absent = await mine.ended(await mine.run(shell('true', mount(`${allowed}/absent`))))
     expect(absent.type === 'StartFailed' && absent.message).toContain('does not exist')
   })

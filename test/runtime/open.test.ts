@@ -1,5 +1,6 @@
 /** The roots, as far as they decide by what they find on the machine. */
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -64,4 +65,12 @@ test('a worker that is closed while it dials into silence leaves no dial behind'
   await vi.waitFor(() => expect(isOver()).toBe(true), { timeout: 20_000 })
   for (const socket of sockets) socket.destroy()
   silence.close()
+})
+
+test('a manager whose certificate cannot be read has opened nothing', async () => {
+  const other = join(dataDir, 'other')
+  const tls = { certFile: join(dataDir, 'no.pem'), keyFile: join(dataDir, 'no.key.pem') }
+  const options = { listen: '127.0.0.1:0', dataDir: other, storage: 'rocksdb', tls, token: 't' } as const
+  await expect(openManager({ ...options, logger: silentLogger })).rejects.toMatchObject({ code: 'certificate' })
+  expect(existsSync(join(other, 'manager'))).toBe(false)
 })

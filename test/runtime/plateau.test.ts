@@ -8,13 +8,13 @@ import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test, vi } from 'vitest'
-import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
 import { prefixes } from '../../runtime/host/keys.ts'
 import { createMemoryStorage, type OpenedTroupe, openTroupe, type Storage } from '../../runtime/index.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { retentionLimits } from '../../runtime/manager/retention.ts'
 import { openRocksdbStorage } from '../../runtime/storage/rocksdb.ts'
 import { systemClock } from '../../runtime/system.ts'
+import { createIdleDriver } from '../../scripts/bench/idle-driver.ts'
 
 vi.setConfig({ testTimeout: 180_000 })
 
@@ -27,29 +27,6 @@ const lives = 2_000
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
-
-/** Attempts start and end in the moment they are asked for; nothing is kept of them. */
-function createIdleDriver(): Driver {
-  let tell: (event: DriverEvent) => void = () => {}
-  return {
-    name: 'process',
-    supports: { logs: false, stats: false, exec: false },
-    probe: async () => ({ state: 'complete', detail: 'runs nothing' }),
-    async watch(_, listener) {
-      tell = listener
-    },
-    async start(key) {
-      const atMs = Date.now()
-      tell({ type: 'Started', key, atMs })
-      tell({ type: 'Exited', key, atMs, exitCode: 0 })
-    },
-    async stop() {},
-    async remove() {},
-    list: async () => [],
-    async *logs() {},
-    async close() {},
-  }
-}
 
 const clock = {
   ...{ nowMs: () => systemClock.nowMs(), uptimeMs: () => systemClock.uptimeMs() },

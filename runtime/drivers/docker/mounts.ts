@@ -49,7 +49,12 @@ async function checkedSource(given: string, policy: MountPolicy): Promise<string
   if (source === undefined) {
     throw bad(`The folder ${given} to mount does not exist on node ${policy.nodeName}: make it there first.`)
   }
-  if (!roots.some((root) => isBelow(source, root))) throw refusal(named, policy)
+  // Where it leads to is not said: it is outside of what may be seen.
+  if (!roots.some((root) => isBelow(source, root))) {
+    throw bad(
+      `${given} cannot be mounted: it is a link, or below one, that leads out of what node ${policy.nodeName} allows.`,
+    )
+  }
   return source
 }
 

@@ -4,7 +4,7 @@ import type { PlacementDecision } from '../../../../actors/model.ts'
 import { plural } from '../../ui/format.ts'
 import { Table } from '../../ui/table.tsx'
 import { Time } from '../../ui/time.tsx'
-import { NodeLink } from './node-link.tsx'
+import { NodeLink } from './route-link.tsx'
 
 export interface ComparedProps {
   /** One for each scheduler, the cluster's own first; at least one. */

@@ -9,9 +9,9 @@ import { Facts, Table } from '../../ui/table.tsx'
 import { Time } from '../../ui/time.tsx'
 import type { PanelProps, TaskHistory } from '../history.ts'
 import { Compared } from './compared.tsx'
-import { NodeLink } from './node-link.tsx'
 import { barsOf } from './phases.ts'
 import { groupRefusals, rankScores, timerText } from './placement-text.ts'
+import { NodeLink } from './route-link.tsx'
 
 export function PlacementPanel({ history, at }: PanelProps) {
   const { task, explanation } = history

@@ -4,14 +4,13 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { TaskSpec } from '../../../../actors/model.ts'
 import { mask } from '../../../../actors/shown.ts'
-import { go } from '../../navigation.ts'
-import { formatRoute, type Route } from '../../route.ts'
 import { announce } from '../../ui/announce.ts'
 import { Button } from '../../ui/button.tsx'
 import { Empty } from '../../ui/empty.tsx'
 import { type Fact, Facts } from '../../ui/table.tsx'
 import { Tabs } from '../../ui/tabs.tsx'
 import type { PanelProps } from '../history.ts'
+import { TaskLink } from './route-link.tsx'
 import { specRows } from './spec-rows.ts'
 import { yamlOf } from './spec-text.ts'
 
@@ -81,18 +80,4 @@ function shownValue(value: string, kind: 'text' | 'code' | 'masked' | 'task'): C
   if (kind === 'task') return <TaskLink id={value} />
   if (kind === 'masked') return <span class="spec-masked">{value}</span>
   return kind === 'code' ? <code>{value}</code> : value
-}
-
-function TaskLink({ id }: { readonly id: string }) {
-  const to: Route = { view: 'task', id, panel: 'timeline', at: undefined }
-  const onClick = (event: MouseEvent) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return
-    event.preventDefault()
-    go(to)
-  }
-  return (
-    <a href={formatRoute(to)} onClick={onClick}>
-      {id}
-    </a>
-  )
 }
