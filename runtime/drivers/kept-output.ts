@@ -88,7 +88,11 @@ export class KeptOutput {
 
   async #trim(): Promise<void> {
     this.#loading ??= this.#load()
-    await this.#loading
+    await this.#loading.catch((error: unknown) => {
+      // Looked for anew the next time.
+      this.#loading = undefined
+      throw error
+    })
     const { remove } = this.#options
     for (const [name, kept] of this.#kept) {
       if (!this.#isTooMuch(kept)) return

@@ -47,6 +47,24 @@ test('the oldest go, by number, and the folder is read once', async () => {
   expect([kept.size, kept.bytes, world.finds]).toEqual([2, 2, 1])
 })
 
+test('a folder that could not be read is read again at the next look', async () => {
+  let finds = 0
+  const removed: string[] = []
+  const kept = new KeptOutput({
+    retention: { ...forever, attemptsMax: 0 },
+    nowMs: () => 1_000,
+    async *find() {
+      finds += 1
+      if (finds === 1) throw new Error('too many open files')
+      yield ['a', { bytes: 1, atMs: 10 }] as const
+    },
+    remove: async (name) => void removed.push(name),
+  })
+  await expect(kept.trim()).rejects.toThrow('too many open files')
+  await kept.trim()
+  expect(removed).toEqual(['a'])
+})
+
 test('by size: files of one name count together, and what is put there anew counts once', async () => {
   const { kept, world } = index({ bytesMax: 100 }, [
     ['a', { bytes: 30, atMs: 10 }],
