@@ -17,6 +17,7 @@ import type { Logger } from '../logger.ts'
 import { damaged, type StorePaths, storageErrorOf } from './rocksdb/errors.ts'
 import { dropKeptLog, inspectFolder, keepLog, makeFolders, pathsOf, writeFormat } from './rocksdb/folder.ts'
 import { loadRocksdb, type RocksdbModule, unsupported } from './rocksdb/load.ts'
+import { plainBytes, Reads } from './rocksdb/reads.ts'
 import { SyncedMark } from './rocksdb/synced-mark.ts'
 import {
   checkOps,
@@ -121,6 +122,7 @@ function checkWhole(db: RocksLevel, paths: StorePaths, synced: number | undefine
 class RocksdbStorage implements Storage {
   readonly supports = { durable: true, shared: false }
   readonly #db: RocksLevel
+  readonly #reads: Reads
   readonly #paths: StorePaths
   readonly #mark: SyncedMark
   readonly #logger: Logger
@@ -132,6 +134,7 @@ class RocksdbStorage implements Storage {
 
   constructor(db: RocksLevel, paths: StorePaths, mark: SyncedMark, logger: Logger) {
     this.#db = db
+    this.#reads = new Reads(db, (error) => storageErrorOf(error, paths))
     this.#paths = paths
     this.#mark = mark
     this.#logger = logger
@@ -139,12 +142,7 @@ class RocksdbStorage implements Storage {
 
   async get(key: string): Promise<Uint8Array | undefined> {
     this.#assertOpen()
-    try {
-      const [value] = this.#db._getManySync([key], { valueEncoding: 'buffer' })
-      return value && plainBytes(value)
-    } catch (error) {
-      throw storageErrorOf(error, this.#paths)
-    }
+    return this.#reads.get(key)
   }
 
   async batch(ops: readonly StorageOp[], options: { readonly sync: boolean; readonly epoch: number }): Promise<void> {
@@ -246,9 +244,4 @@ class RocksdbStorage implements Storage {
       this.#mark.close()
     }
   }
-}
-
-/** The same bytes without Buffer's methods, of which some, such as `slice`, mean something else. */
-function plainBytes(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
