@@ -106,6 +106,10 @@ export function step(machine: AnyStateMachine, snapshot: AnyMachineSnapshot, eve
   return { snapshot: lean(machine, next, snapshot), effects, changed: true }
 }
 
+/** Whether any state that it is in names this event; of one that none names, `step` would say that nothing has changed. */
+export const takes = ({ _nodes }: AnyMachineSnapshot, type: string): boolean =>
+  _nodes.some(({ transitions }) => transitions.has(type) || transitions.has('*'))
+
 export function persist(snapshot: AnyMachineSnapshot): PersistedSnapshot {
   const { status, value, context, output, error } = snapshot
   return {

@@ -9,7 +9,7 @@
  */
 import type { AnyMachineSnapshot } from 'xstate'
 import type { Effect } from '../../actors/effects.ts'
-import { initialStep, pathOf, type Step, step } from '../../actors/step.ts'
+import { initialStep, pathOf, type Step, step, takes } from '../../actors/step.ts'
 import type { Clock } from '../clock.ts'
 import type { Logger } from '../logger.ts'
 import type { Random } from '../random.ts'
@@ -97,10 +97,17 @@ export class ActorHost {
   }
 
   /** Takes a stored actor in. Tell it `Recovered` next: its machine learns of it, and then its timers run again. */
-  adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: LoadedRecord): void {
+  adopt(address: string, kind: KindName, snapshot: AnyMachineSnapshot, record: LoadedRecord): HostedActor {
     const actor = this.#hold(address, kind, snapshot)
     actor.revision = record.revision
     actor.timers.load(record.timers)
+    return actor
+  }
+
+  /** Tells it `Recovered`, unless that would change nothing where it stands: then its timers run again at once. */
+  recover(actor: HostedActor): void {
+    if (takes(actor.snapshot, recovered)) this.tell(actor.address, { type: recovered })
+    else actor.timers.rearm()
   }
 
   /**

@@ -51,12 +51,15 @@ export async function* loadActors(
   prefix: string,
   kind: KindName,
 ): AsyncGenerator<LoadedActor | UnreadableRecord> {
-  for await (const [key, bytes] of storage.scan({ gte: prefix, lt: endOf(prefix) })) {
-    try {
-      yield readActor(key, kind, bytes)
-    } catch (error) {
-      yield { key, reason: error instanceof RecordError ? error.message : String(error) }
-    }
+  for await (const [key, bytes] of storage.scan({ gte: prefix, lt: endOf(prefix) })) yield loadActor(key, kind, bytes)
+}
+
+/** As `readActor`, but never throws. */
+export function loadActor(key: string, kind: KindName, bytes: Uint8Array): LoadedActor | UnreadableRecord {
+  try {
+    return readActor(key, kind, bytes)
+  } catch (error) {
+    return { key, reason: error instanceof RecordError ? error.message : String(error) }
   }
 }
 

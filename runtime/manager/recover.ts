@@ -2,13 +2,12 @@
 
 import type { TaskSpec } from '../../actors/model.ts'
 import { nodeStanding } from '../../actors/node.ts'
-import { standingOf } from '../../actors/standing.ts'
 import type { TaskContext } from '../../actors/task.ts'
 import type { ActorHost, HostedActor } from '../host/actor.ts'
 import type { Journal } from '../host/journal.ts'
 import { endOf, keys, prefixes } from '../host/keys.ts'
-import { type LoadedActor, loadActors, readActor, type UnreadableRecord } from '../host/load.ts'
-import { decodeRecord, encodeRecord, RecordError } from '../host/record.ts'
+import { type LoadedActor, loadActor, loadActors, type UnreadableRecord } from '../host/load.ts'
+import { decodeRecord, encodeRecord } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
 import type { Storage, StorageOp } from '../storage/storage.ts'
 import type { Book } from './book.ts'
@@ -18,6 +17,10 @@ import type { Nodes } from './nodes.ts'
 const recoverLimits = {
   /** Operations in one unit of the index of what is live, when it is made anew. */
   unitOps: 60,
+  /** Records that are read at once, each with its specification. */
+  pageRecords: 256,
+  /** Different specifications of which each is kept once for all tasks that have it. */
+  sharedSpecsMax: 512,
 } as const
 
 export interface RecoverOptions {
@@ -40,7 +43,7 @@ export async function recover(options: RecoverOptions): Promise<number> {
   const live = await recoverTasks(options)
   // A node whose record was set aside has a lease as well, or its tasks would stay Running for ever.
   for (const nodeId of options.book.occupied()) options.liveness.renew(nodeId)
-  for (const actor of live) options.host.tell(actor.address, { type: 'Recovered' })
+  for (const actor of live) options.host.recover(actor)
   options.nodes.resumeDrains()
   return live.length
 }
@@ -51,8 +54,7 @@ async function recoverNodes({ storage, host, nodes, liveness, logger }: RecoverO
       logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}; its worker will register again`)
       continue
     }
-    host.adopt(loaded.key, 'node', loaded.snapshot, loaded.record)
-    const actor = host.actors.get(loaded.key) as HostedActor
+    const actor = host.adopt(loaded.key, 'node', loaded.snapshot, loaded.record)
     nodes.load(actor)
     // Whatever was thought of it before: it has a full lease from now on.
     host.tell(loaded.key, { type: 'Recovered' })
@@ -60,53 +62,75 @@ async function recoverNodes({ storage, host, nodes, liveness, logger }: RecoverO
   }
 }
 
+interface LiveTask {
+  readonly loaded: LoadedActor
+  readonly spec: TaskSpec
+}
+
+const taskIdOf = ({ key }: { readonly key: string }): string => key.slice(prefixes.task.length)
+
 async function recoverTasks(options: RecoverOptions): Promise<HostedActor[]> {
-  const { storage, host, book, logger, setAside, isIndexed } = options
-  const loadedTasks: LoadedActor[] = []
+  const { storage, host, book, isIndexed } = options
+  const tasks: LiveTask[] = []
+  const specs = new Specs()
   // What has ended is not looked at: a start must not take longer because much was done before.
-  for await (const loaded of isIndexed ? loadLive(storage) : loadActors(storage, prefixes.task, 'task')) {
-    if (!('record' in loaded)) {
-      logger.error(`set aside ${loaded.key}, which cannot be read: ${loaded.reason}; what runs of it is left alone`)
-      setAside.add(loaded.key.slice(prefixes.task.length))
-    } else if (!standingOf(loaded.snapshot).final) {
-      loadedTasks.push(loaded)
-    }
+  for await (const page of isIndexed ? livePages(storage) : pagesOf(loadActors(storage, prefixes.task, 'task'))) {
+    await loadPage(options, page, specs, tasks)
   }
-  if (!isIndexed) await index(options, [...setAside, ...loadedTasks.map(({ key }) => key.slice(prefixes.task.length))])
+  if (!isIndexed) await index(options, [...options.setAside, ...tasks.map(({ loaded }) => taskIdOf(loaded))])
   const since = ({ snapshot }: LoadedActor) => (snapshot.context as TaskContext).queuedAtMs
-  loadedTasks.sort((a, b) => since(a) - since(b) || a.record.revision - b.record.revision)
-  const live: HostedActor[] = []
-  for (const { key, snapshot, record } of loadedTasks) {
-    const taskId = key.slice(prefixes.task.length)
-    const spec = await loadSpec(storage, taskId)
-    if (typeof spec === 'string') {
-      logger.error(`set aside ${key}: ${spec}; what runs of it is left alone`)
-      setAside.add(taskId)
-      continue
-    }
-    host.adopt(key, 'task', snapshot, record)
-    const actor = host.actors.get(key) as HostedActor
+  tasks.sort(({ loaded: a }, { loaded: b }) => since(a) - since(b) || a.record.revision - b.record.revision)
+  return tasks.map(({ loaded, spec }) => {
+    const actor = host.adopt(loaded.key, 'task', loaded.snapshot, loaded.record)
     book.load(actor, spec)
-    live.push(actor)
+    return actor
+  })
+}
+
+/** Adds those of a page that are live, and sets aside what cannot be read. */
+async function loadPage(
+  { storage, logger, setAside }: RecoverOptions,
+  page: readonly (LoadedActor | UnreadableRecord)[],
+  specs: Specs,
+  tasks: LiveTask[],
+): Promise<void> {
+  const leave = (task: { readonly key: string }, why: string) => {
+    logger.error(`set aside ${task.key}${why}; what runs of it is left alone`)
+    setAside.add(taskIdOf(task))
   }
-  return live
+  const live: LoadedActor[] = []
+  for (const loaded of page) {
+    if (!('record' in loaded)) leave(loaded, `, which cannot be read: ${loaded.reason}`)
+    else if (loaded.snapshot.status === 'active') live.push(loaded)
+  }
+  const read = await Promise.all(live.map((loaded) => storage.get(keys.spec(taskIdOf(loaded)))))
+  for (const [at, loaded] of live.entries()) {
+    const spec = specs.read(read[at])
+    if (typeof spec === 'string') leave(loaded, `: ${spec}`)
+    else tasks.push({ loaded, spec })
+  }
 }
 
 /** The records of the tasks that have not ended. */
-async function* loadLive(storage: Storage): AsyncGenerator<LoadedActor | UnreadableRecord> {
-  for await (const [marker] of storage.scan({ gte: prefixes.live, lt: endOf(prefixes.live) })) {
-    const key = keys.task(marker.slice(prefixes.live.length))
-    const bytes = await storage.get(key)
-    if (bytes === undefined) {
-      yield { key, reason: 'it is missing' }
-      continue
-    }
-    try {
-      yield readActor(key, 'task', bytes)
-    } catch (error) {
-      yield { key, reason: error instanceof RecordError ? error.message : String(error) }
-    }
+async function* livePages(storage: Storage): AsyncGenerator<(LoadedActor | UnreadableRecord)[]> {
+  for await (const page of pagesOf(storage.scan({ gte: prefixes.live, lt: endOf(prefixes.live) }))) {
+    const stored = page.map(([marker]) => keys.task(marker.slice(prefixes.live.length)))
+    const read = await Promise.all(stored.map((key) => storage.get(key)))
+    yield stored.map((key, at) => {
+      const bytes = read[at]
+      return bytes === undefined ? { key, reason: 'it is missing' } : loadActor(key, 'task', bytes)
+    })
   }
+}
+
+async function* pagesOf<T>(all: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let page: T[] = []
+  for await (const one of all) {
+    if (page.push(one) < recoverLimits.pageRecords) continue
+    yield page
+    page = []
+  }
+  if (page.length > 0) yield page
 }
 
 /**
@@ -125,13 +149,22 @@ async function index({ storage, journal }: RecoverOptions, taskIds: readonly str
   }
 }
 
-/** Or, as a sentence, why it cannot be had. */
-async function loadSpec(storage: Storage, taskId: string): Promise<TaskSpec | string> {
-  const bytes = await storage.get(keys.spec(taskId))
-  if (bytes === undefined) return 'its specification is missing'
-  try {
-    return decodeRecord(bytes) as TaskSpec
-  } catch (error) {
-    return `its specification cannot be read: ${(error as Error).message}`
+/** Reads specifications. Many tasks have the same one, which is then decoded, and held, once. */
+class Specs {
+  readonly #known = new Map<string, TaskSpec>()
+
+  /** Or, as a clause, why it cannot be had. */
+  read(bytes: Uint8Array | undefined): TaskSpec | string {
+    if (bytes === undefined) return 'its specification is missing'
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    try {
+      const spec = decodeRecord(bytes) as TaskSpec
+      if (this.#known.size < recoverLimits.sharedSpecsMax) this.#known.set(name, spec)
+      return spec
+    } catch (error) {
+      return `its specification cannot be read: ${(error as Error).message}`
+    }
   }
 }

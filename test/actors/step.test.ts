@@ -4,9 +4,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { assign, cancel, enqueueActions, raise, setup } from 'xstate'
-import { initialStep, pathOf, persist, restore, step } from '../../actors/step.ts'
+import { initialStep, pathOf, persist, restore, step, takes } from '../../actors/step.ts'
 import { essence, LiveOracle, timersAfter, type WaitingTimer } from './live-oracle.ts'
 import { cases, type Stamped, stamp, stamped } from './machine-subjects.ts'
+import { places } from './machine-walk.ts'
 
 /** An event of the alphabet by its place, or a timer by its place among those that wait. */
 type Move = { readonly event: number } | { readonly timer: number }
@@ -59,6 +60,17 @@ describe.each(cases)('$title steps as it lives', ({ subject, input }) => {
 
   test('on every event first', () => {
     for (let event = 0; event < events.length; event += 1) compare([{ event }])
+  })
+
+  test('an event that no state takes changes nothing, in each of its places', () => {
+    const taken = new Set<string>()
+    for (const { snapshot } of places(subject, input)) {
+      for (const event of events) {
+        if (takes(snapshot, event.type)) taken.add(event.type)
+        else expect(step(machine, snapshot, event).changed, `${pathOf(snapshot.value)} ${event.type}`).toBe(false)
+      }
+    }
+    expect(taken.size).toBeGreaterThan(0)
   })
 })
 

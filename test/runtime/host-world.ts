@@ -263,8 +263,7 @@ export class HostWorld {
     const stored = this.stored(address)
     if (stored === undefined) throw new Error(`${address} is not on the disk`)
     const kind = address.startsWith('task/') ? 'task' : address.startsWith('node/') ? 'node' : 'attempt'
-    this.host.adopt(address, kind, stored.snapshot, stored.record)
-    this.host.tell(address, { type: 'Recovered' })
+    this.host.recover(this.host.adopt(address, kind, stored.snapshot, stored.record))
   }
 }
 

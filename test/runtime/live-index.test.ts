@@ -89,6 +89,31 @@ describe('the index of what is live', () => {
     expect(await stateOfTask(client, 'c')).toBe('Pending.Queued')
   })
 
+  test('of more tasks than are read at once: each is there with its own specification, in its place in the queue', async () => {
+    const ids = Array.from({ length: 600 }, (_, at) => `t${599 - at}`)
+    const commandOf = (id: string) => (Number(id.slice(1)) % 3 === 0 ? ['sleep', '1'] : ['sleep', id])
+    await Promise.all(ids.map((id) => client.submit(id, spec({ command: commandOf(id) }))))
+    for (const [key, value] of [
+      ['spec/t300', new Uint8Array([1, 2, 3, 4, 5])],
+      ['task/t301', new Uint8Array([1, 2, 3, 4, 5])],
+    ] as const) {
+      await rig.disk.memory.batch([{ type: 'put', key, value }], { sync: true, epoch: 1 })
+    }
+    await rig.disk.memory.batch([{ type: 'del', key: 'spec/t302' }], { sync: true, epoch: 1 })
+    expect(await readAtStart()).toHaveLength(600)
+    const said = rig.logged.filter((line) => line.includes('set aside')).join('\n')
+    expect(said).toMatch(/set aside task\/t300: its specification cannot be read: its checksum does not match/)
+    expect(said).toMatch(/set aside task\/t301, which cannot be read: its checksum does not match/)
+    expect(said).toMatch(/set aside task\/t302: its specification is missing/)
+    const lost = ['t300', 't301', 't302']
+    for (const id of ids.filter((id) => !lost.includes(id))) {
+      expect((await client.explain(id)).spec.command, id).toEqual(commandOf(id))
+    }
+    const worker = await rig.worker({ nodeId: 'n1', cpus: 0.3 })
+    await rig.settle()
+    expect([...worker.desired.keys()]).toEqual(['t599.1', 't598.1', 't597.1'])
+  })
+
   test('that names a task without a record has it set aside and named', async () => {
     await client.submit('a', spec())
     await rig.crash()

@@ -153,7 +153,6 @@ describe('after a crash', () => {
     '%s: what is left of it, never less than nothing and never more than it was',
     async (_, downMs, shiftMs, leftMs) => {
       const world = await restarted(downMs, shiftMs)
-      expect(world.clock.delays()).toEqual([])
       await settle()
       expect(world.clock.delays()).toEqual([leftMs])
       world.clock.advance(leftMs)
@@ -167,6 +166,13 @@ describe('after a crash', () => {
     world.host.tell('task/t', { type: 'Recovered' })
     await settle()
     expect(world.clock.delays()).toEqual([1_000])
+  })
+
+  test('one whose state has no ear for it is not stepped, and its timers run again', async () => {
+    const world = await restarted(0)
+    expect(world.clock.delays()).toEqual([1_000])
+    await settle()
+    expect([world.steps, world.host.redundant]).toEqual([[], 0])
   })
 
   test('a wait for a lost node does not run on: its new lease comes first, and then the whole wait', async () => {
