@@ -15,6 +15,13 @@ export interface StatusesOptions {
   readonly send: (attempts: AttemptStatus[]) => boolean
 }
 
+/**
+ * Whether it says no more than that the attempt is there. Its manager has asked for it, so that this would only wake both of
+ * them; it goes with the next Hello, which says all that there is.
+ */
+const saysNothing = ({ pullingAtMs, startedAtMs, stoppingAtMs, health, end }: AttemptStatus): boolean =>
+  (pullingAtMs ?? startedAtMs ?? stoppingAtMs ?? health ?? end) === undefined
+
 export class Statuses {
   readonly #options: StatusesOptions
   readonly #newest = new Map<string, AttemptStatus>()
@@ -38,6 +45,7 @@ export class Statuses {
     const name = attemptName(status)
     if ((this.#newest.get(name)?.seq ?? -1) >= status.seq) return
     this.#newest.set(name, status)
+    if (saysNothing(status)) return
     this.#changed.add(name)
     this.#schedule()
   }

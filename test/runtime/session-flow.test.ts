@@ -49,7 +49,7 @@ test('while the manager does not keep up each attempt has one status waiting, it
   statuses.greet()
   statuses.open()
   const note = (taskId: string, seq: number) =>
-    statuses.note({ taskId, attempt: 1, seq, reserved: { cpus: 1, memoryBytes: 1 } })
+    statuses.note({ taskId, attempt: 1, seq, startedAtMs: 5, reserved: { cpus: 1, memoryBytes: 1 } })
   for (let seq = 1; seq <= 100; seq += 1) {
     for (const taskId of ['a', 'b']) note(taskId, seq)
     await turn()
@@ -69,6 +69,31 @@ test('while the manager does not keep up each attempt has one status waiting, it
   note('b', 101)
   await turn()
   expect(sent.at(-1)?.map(({ taskId, seq }) => `${taskId} ${seq}`)).toEqual(['b 101'])
+})
+
+test('that an attempt is there is news to nobody: it goes with a Hello, and by itself only what came of it', async () => {
+  const sent: AttemptStatus[][] = []
+  const statuses = new Statuses({ send: (attempts) => sent.push(attempts) > 0 })
+  const bare = { taskId: 'a', attempt: 1, seq: 1, reserved: { cpus: 1, memoryBytes: 1 } }
+  const said: Partial<AttemptStatus>[] = [
+    { pullingAtMs: 0 },
+    { startedAtMs: 0 },
+    { stoppingAtMs: 0 },
+    { health: { seq: 1, state: 'healthy', atMs: 0, failures: 0 } },
+    { endedAtMs: 0, end: { kind: 'lost', message: 'gone' } },
+  ]
+  statuses.greet()
+  statuses.open()
+  statuses.note(bare)
+  await turn()
+  expect(sent).toEqual([])
+  expect(statuses.greet()).toEqual([bare])
+  statuses.open()
+  for (const [at, more] of said.entries()) {
+    statuses.note({ ...bare, ...more, seq: at + 2 })
+    await turn()
+  }
+  expect(sent.map(([status]) => status?.seq)).toEqual([2, 3, 4, 5, 6])
 })
 
 test('a worker whose disk is behind reads no further until it has caught up', async () => {
