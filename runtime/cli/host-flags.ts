@@ -1,5 +1,4 @@
 /** The flags of `up`, `manager` and `worker`, and the options that come of them. */
-import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
 import { modelLimits, type PortRange } from '../../actors/model.ts'
 import { parsePortRange } from '../../actors/port-text.ts'
@@ -10,6 +9,7 @@ import { defaultAddress, defaultDataDir } from './address.ts'
 import { collect, parseCpus, parsePairs, parsing } from './command.ts'
 import { UsageError } from './failure.ts'
 import { outputRetentionOf, parseKeptNumber, parseKeptSize, parseKeptTime } from './kept.ts'
+import { absoluteFolder } from './mount.ts'
 import { parseSize } from './size.ts'
 
 export interface StoreFlags {
@@ -101,7 +101,11 @@ export const withOfferFlags = (command: Command): Command =>
       'where free ports of tasks come from (default: 20000-32767)',
       parsing(parsePortRange),
     )
-    .option('--allow-mount <path>', 'a folder that tasks may mount, with all below it; may be repeated', collect)
+    .option(
+      '--allow-mount <path>',
+      'a folder that tasks may mount, with all below it; may be relative to this working directory, and repeated',
+      collect,
+    )
     .option(
       '--keep-output <time>',
       'how long output is kept once its attempt was removed (default: 7d)',
@@ -132,11 +136,11 @@ export function parseName(text: string): string {
   return text
 }
 
-/** The part of WorkerOptions that says what is offered; without `--allow-mount` that is `mounts`. Throws UsageError. */
-export function offerOf(flags: OfferFlags, mounts: readonly string[]) {
-  for (const path of flags.allowMount ?? []) {
-    if (!isAbsolute(path)) throw new UsageError(`--allow-mount "${path}" is not absolute; write the whole path.`)
-  }
+/**
+ * The part of WorkerOptions that says what is offered. Folders that are not absolute are below `cwd`; without
+ * `--allow-mount` those that may be mounted are `mounts`. Throws UsageError.
+ */
+export function offerOf(flags: OfferFlags, cwd: string, mounts: readonly string[]) {
   return {
     ...(flags.name === undefined ? {} : { name: flags.name }),
     labels: labelsOf(flags.label ?? [], '--label'),
@@ -144,8 +148,16 @@ export function offerOf(flags: OfferFlags, mounts: readonly string[]) {
     ...(flags.cpus === undefined ? {} : { cpus: flags.cpus }),
     ...(flags.memory === undefined ? {} : { memoryBytes: flags.memory }),
     ...(flags.portRange === undefined ? {} : { portRange: flags.portRange }),
-    allowMounts: flags.allowMount ?? mounts,
+    allowMounts: flags.allowMount?.map((path) => allowedFolder(path, cwd)) ?? mounts,
     ...outputRetentionOf(flags),
+  }
+}
+
+function allowedFolder(path: string, cwd: string): string {
+  try {
+    return absoluteFolder(path, cwd)
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(`--allow-mount ${error.message}.`) : error
   }
 }
 

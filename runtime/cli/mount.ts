@@ -15,17 +15,21 @@ export function parseMount(text: string, folder: string): Mount {
 
 /** The source of a mount as the wire takes it, which knows no working directory. Throws RangeError with a sentence. */
 export function absoluteSource(source: string, folder: string): string {
-  if (isAbsolute(source)) return source
-  if (source.startsWith('~')) {
-    throw new RangeError(
-      `"${source}" is for a shell to read, at the beginning of a word; write $HOME or the whole path`,
-    )
-  }
   // To docker a word alone is the name of a volume.
-  if (!source.includes('/') && source !== '.' && source !== '..') {
+  if (!/[/~]/.test(source) && source !== '.' && source !== '..') {
     throw new RangeError(`"${source}" is no mount: there are no volumes with names; write ./${source} for a folder`)
   }
-  return resolve(folder, source)
+  return absoluteFolder(source, folder)
+}
+
+/** The whole path of what people write for a folder. `within` is what a relative one is relative to. Throws RangeError. */
+export function absoluteFolder(text: string, within: string): string {
+  if (text === '') throw new RangeError('"" is no folder; write its path, or . for this one')
+  if (isAbsolute(text)) return text
+  if (text.startsWith('~')) {
+    throw new RangeError(`"${text}" is for a shell to read, at the beginning of a word; write $HOME or the whole path`)
+  }
+  return resolve(within, text)
 }
 
 /** For people; undefined if there is nothing to say. */

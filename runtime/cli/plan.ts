@@ -37,7 +37,7 @@ export function buildPlan(cli: Cli): Command {
     .addHelpText('after', usage)
   return withConnection(withTaskFlags(command)).action(async (words: string[], flags: PlanFlags) => {
     const { output } = cli
-    const { spec, id } = await taskOf(cli, words, flags)
+    const { spec, id } = await taskOf(cli, 'plan', words, flags)
     const {
       type: _type,
       req: _req,

@@ -123,7 +123,7 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
     command.exitOverride().configureOutput({
       writeOut: (text) => void cli.output.write('stdout', text),
       writeErr: (text) => void cli.output.write('stderr', harmless(text)),
-      outputError: (text, write) => write(`troupe: ${faultText(text)}`),
+      outputError: (text, write) => write(`troupe: ${faultText(text, command)}`),
     })
     const of = pathOf(command)
     command.showHelpAfterError(`See "troupe${of} --help".`)
@@ -131,9 +131,21 @@ async function buildProgram(args: readonly string[], cli: Cli): Promise<Command>
   return program
 }
 
-/** Commander's sentence. What stands behind the name of an option that is misspelt may be a secret. */
-const faultText = (text: string): string =>
-  text.replace(/^error: /, '').replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
+/** Commander's sentence. What stands behind the name of an option, or behind one that takes none, may be a secret. */
+function faultText(text: string, command: Command): string {
+  const [, flag] = /^error: unknown option '(-[^=']*)=/.exec(text) ?? []
+  // Of a flag of one letter nothing but the hyphen is told.
+  const isKnown =
+    flag === '-' ||
+    command
+      .createHelp()
+      .visibleOptions(command)
+      .some(({ long }) => long === flag)
+  if (flag !== undefined && isKnown) {
+    return `${flag === '-' ? 'a flag before "="' : flag} takes no value; leave out the "=" and what follows it.\n`
+  }
+  return text.replace(/^error: /, '').replace(/^(unknown option '[^=']*)=.*'/s, "$1'")
+}
 
 /** ` node drain`; nothing for the program itself. */
 const pathOf = (command: Command): string =>

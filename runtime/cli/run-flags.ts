@@ -136,8 +136,13 @@ const flagOfField: Readonly<Record<string, string>> = {
   health: 'the health check',
 }
 
-/** Throws UsageError with the flag that is wrong. */
-export function specFromFlags(flags: SpecFlags, words: readonly string[], maker: Pick<Io, 'env' | 'cwd'>): TaskSpec {
+/** `verb` is the command whose help says more. Throws UsageError with the flag that is wrong. */
+export function specFromFlags(
+  flags: SpecFlags,
+  words: readonly string[],
+  maker: Pick<Io, 'env' | 'cwd'>,
+  verb: string,
+): TaskSpec {
   const driver = flags.driver ?? 'docker'
   const [image, ...rest] = words
   const command = driver === 'docker' ? rest : [...words]
@@ -168,24 +173,30 @@ export function specFromFlags(flags: SpecFlags, words: readonly string[], maker:
       health: healthOf(flags),
     }),
   }
-  return checked(spec, findForeign(spec))
+  return checked(spec, verb, findForeign(spec))
 }
 
 /** A specification from a file, with the variables of the flags beside it. Throws UsageError with the flag that is wrong. */
-export function withVariables(spec: TaskSpec, flags: VariableFlags, maker: Pick<Io, 'env' | 'cwd'>): TaskSpec {
+export function withVariables(
+  spec: TaskSpec,
+  flags: VariableFlags,
+  maker: Pick<Io, 'env' | 'cwd'>,
+  verb: string,
+): TaskSpec {
   const { env, secretEnv } = variablesOf(flags, maker)
-  return checked({
+  const whole = {
     ...spec,
     ...(env && { env: { ...spec.env, ...env } }),
     ...(secretEnv && { secretEnv: { ...spec.secretEnv, ...secretEnv } }),
-  })
+  }
+  return checked(whole, verb)
 }
 
-function checked(spec: Readonly<Record<string, unknown>>, foreign?: SpecFault): TaskSpec {
+function checked(spec: Readonly<Record<string, unknown>>, verb: string, foreign?: SpecFault): TaskSpec {
   const fault = findFault(spec) ?? foreign
   if (!fault) return spec as TaskSpec
   const name = flagOfField[fault.path.slice(0, 2).join('.')] ?? flagOfField[fault.path[0] ?? ''] ?? `--${fault.path[0]}`
-  const next = fault.path[0] === 'image' || fault.path[0] === 'command' ? ' See "troupe run --help".' : ''
+  const next = fault.path[0] === 'image' || fault.path[0] === 'command' ? ` See "troupe ${verb} --help".` : ''
   throw new UsageError(`${name} ${fault.message}.${next}`)
 }
 

@@ -24,7 +24,7 @@ export function buildRun(cli: Cli): Command {
     .addHelpText('after', usage + taskExitCodesHelp)
   return withConnection(withRunFlags(command)).action(async (words: string[], flags: RunFlags) => {
     const { output, io } = cli
-    const { spec, id } = await taskOf(cli, words, flags)
+    const { spec, id } = await taskOf(cli, 'run', words, flags)
     const taskId = flags.id ?? id ?? io.random.id(12)
     if (flags.interactive) output.note('troupe: -i has no effect: stdin of a task is /dev/null')
     if (!flags.detach) {
@@ -43,18 +43,19 @@ export function buildRun(cli: Cli): Command {
   })
 }
 
-/** The task that the words, the flags or the file describe. Throws UsageError with what is wrong. */
+/** The task that the words, the flags or the file of the command `verb` describe. Throws UsageError with what is wrong. */
 export async function taskOf(
   { io }: Cli,
+  verb: string,
   words: readonly string[],
   flags: RunFlags,
 ): Promise<{ spec: TaskSpec; id?: string | undefined }> {
-  if (flags.file === undefined) return { spec: specFromFlags(flags, words, io) }
+  if (flags.file === undefined) return { spec: specFromFlags(flags, words, io, verb) }
   const flag = givenSpecFlag(flags)
   if (flag) throw new UsageError(`${flag} belongs in ${flags.file} when the task comes from a file.`)
   if (words.length > 0) throw new UsageError(`"${words[0]}" is one too many: the task comes from ${flags.file}.`)
   const { spec, id } = await readTaskFile(io, flags.file)
-  return { spec: withVariables(spec, flags, io), id }
+  return { spec: withVariables(spec, flags, io, verb), id }
 }
 
 async function readTaskFile(io: Cli['io'], file: string): Promise<TaskFile> {

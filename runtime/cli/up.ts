@@ -25,7 +25,7 @@ export function buildUp(cli: Cli): Command {
   return command.action(async (flags: ManagerFlags & OfferFlags) => {
     const options = {
       ...managerOptionsOf(cli, flags),
-      ...offerOf(flags, mountsBelow(cli.io.cwd)),
+      ...offerOf(flags, cli.io.cwd, mountsBelow(cli.io.cwd)),
       logger: loggerFor(cli, flags),
     }
     await serve(

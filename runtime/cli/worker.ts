@@ -28,7 +28,7 @@ export function buildWorker(cli: Cli): Command {
       manager: url,
       dataDir: dataDirOf(flags, io.env, io.cwd),
       storage: flags.storage,
-      ...offerOf(flags, []),
+      ...offerOf(flags, io.cwd, []),
       token,
       ...(ca === undefined ? {} : { ca }),
       logger: loggerFor(cli, flags),

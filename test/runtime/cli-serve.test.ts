@@ -64,6 +64,8 @@ describe('what is asked of the roots', () => {
   test.each([
     ['/', [], []],
     ['/home/u', ['--allow-mount', '/srv/data'], ['/srv/data']],
+    ['/home/u', ['--allow-mount', './x', '--allow-mount', 'y/../z'], ['/home/u/x', '/home/u/z']],
+    ['/home/u', ['--allow-mount', '.'], ['/home/u']],
   ])('up in %s with %j lets tasks mount %j', async (cwd, flags, allowMounts) => {
     const roots = fakeRoots()
     const run = startCli(['up', ...flags], { roots, cwd })
@@ -141,7 +143,8 @@ describe('what is asked of the roots', () => {
     [['worker', '--label', 'zone', '--token', 't'], /--label "zone" has no value/],
     [['worker', '--label', '-x=1', '--token', 't'], /no name of a label/],
     [['worker', '--name', 'a b', '--token', 't'], /no name of a node/],
-    [['worker', '--allow-mount', 'data', '--token', 't'], /not absolute/],
+    [['worker', '--allow-mount', '', '--token', 't'], /--allow-mount "" is no folder; write its path, or \. for this/],
+    [['worker', '--allow-mount', '~/data', '--token', 't'], /--allow-mount "~\/data" is for a shell to read/],
     [['worker', '--port-range', '2-1', '--token', 't'], /write the lower one first, as 1-2/],
     [['worker', '--manager', 'http://h', '--token', 't'], /no address of a manager/],
     [['worker', '--data-dir', '/nowhere'], /must show its manager's token.*\/nowhere\/token/],
