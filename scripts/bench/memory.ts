@@ -27,6 +27,7 @@ async function run(size: Size): Promise<Row[]> {
     await stock.submit(tasks)
     const waiting = await row('Pending, for want of a node')
     await stock.work({ forEver: true })
+    await stock.settled()
     return [waiting, await row('Running on one node')]
   } finally {
     await stock.remove()

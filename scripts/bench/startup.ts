@@ -15,8 +15,10 @@ async function run(size: Size): Promise<Row[]> {
     const stock = await Stock.open([])
     try {
       if (what !== 'none') {
-        await stock.submit(tasks)
+        // Before them: what is placed as it comes is written once less.
         await stock.work({ forEver: what === 'all Running' })
+        await stock.submit(tasks)
+        await stock.settled()
       }
       await stock.close()
       rows.push(await row(what === 'none' ? 0 : tasks, what, stock, size))

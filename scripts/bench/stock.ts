@@ -8,9 +8,9 @@ import { Child } from './child.ts'
 type Troupe = Awaited<ReturnType<typeof import('../../runtime/index.ts')['connect']>>
 
 const spec = { driver: 'process' as const, command: ['sleep', '3600'] }
-const inFlight = 500
-/** A look over so many tasks is itself some work. */
-const askAgainMs = 500
+const inFlight = 2_000
+/** Asking how much was started costs nothing; a look over so many tasks is itself some work. */
+const askAgainMs = { started: 100, list: 500 } as const
 const callMs = 300_000
 
 export class Stock {
@@ -22,6 +22,8 @@ export class Stock {
   #address = ''
   #troupe: Troupe | undefined
   #tasks = 0
+  /** States in which a task does not stay. */
+  #passing: readonly ('Pending' | 'Scheduled' | 'Running')[] = []
 
   private constructor(dir: string, flags: readonly string[]) {
     this.dir = dir
@@ -42,7 +44,7 @@ export class Stock {
     }
   }
 
-  /** Submits so many. They wait until there is a node. */
+  /** Submits so many. They wait until there is a worker. */
   async submit(count: number): Promise<void> {
     let next = this.#tasks
     this.#tasks += count
@@ -57,23 +59,23 @@ export class Stock {
     await Promise.all(Array.from({ length: inFlight }, loop))
   }
 
-  /** Lets a worker in that starts what waits, and resolves once nothing does. `forEver`: what it starts goes on. */
+  /** Lets a worker in that starts what waits and what comes. `forEver`: what it starts goes on. */
   async work({ forEver }: { readonly forEver: boolean }): Promise<void> {
     const { dir, token } = this
     await this.#worker.ask('open', { address: this.#address, token, dir: join(dir, 'idle'), forEver })
-    await this.#settled(forEver ? ['Pending', 'Scheduled'] : ['Pending', 'Scheduled', 'Running'])
+    this.#passing = forEver ? ['Pending', 'Scheduled'] : ['Pending', 'Scheduled', 'Running']
   }
 
-  /** Resolves once no task is in any of these states. */
-  async #settled(states: readonly ('Pending' | 'Scheduled' | 'Running')[]): Promise<void> {
-    while ((await this.#worker.ask<number>('started')) < this.#tasks) {
-      await new Promise((wake) => setTimeout(wake, askAgainMs))
-    }
+  /** Resolves once each task is Running for ever, or has ended. */
+  async settled(): Promise<void> {
+    const wait = (ms: number) => new Promise((wake) => setTimeout(wake, ms))
+    while ((await this.#worker.ask<number>('started')) < this.#tasks) await wait(askAgainMs.started)
     const left = async () => {
-      const page = await this.#troupe?.list({ filter: { states: [...states] }, limit: 1, timeoutMs: callMs })
+      const filter = { states: [...this.#passing] }
+      const page = await this.#troupe?.list({ filter, limit: 1, timeoutMs: callMs })
       return page?.tasks.length
     }
-    while ((await left()) !== 0) await new Promise((wake) => setTimeout(wake, askAgainMs))
+    while ((await left()) !== 0) await wait(askAgainMs.list)
   }
 
   /** Ends everything; the folder stays. */
