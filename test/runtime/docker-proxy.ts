@@ -1,4 +1,4 @@
-/** A socket between a driver and its engine, to break what passes: a connection carries one request, which is known by its first line. */
+/** A socket between a driver and its engine, to break what passes: each connection is made to carry one request, which is known by its first line. */
 import net from 'node:net'
 
 /**
@@ -41,7 +41,10 @@ export async function openProxy(socketPath: string, enginePath: string): Promise
       const engine = net.connect(enginePath)
       engine.on('error', () => client.destroy()).on('close', () => client.end())
       client.on('close', () => engine.destroy())
-      engine.write(first)
+      engine.write(
+        first.toString('latin1').replace('\r\nConnection: keep-alive\r\n', '\r\nConnection: close\r\n'),
+        'latin1',
+      )
       client.pipe(engine, { end: false })
       if (fate === 'pass') return void engine.pipe(client)
       engine.once('data', (answer) => {

@@ -3,12 +3,11 @@
  * request (the engine accepts a request, sends its headers and dies: then no promise of dockerode ever settles), and
  * one kind of error.
  */
-import http from 'node:http'
 import type { Readable } from 'node:stream'
-import { inspect } from 'node:util'
-import Docker from 'dockerode'
+import type Docker from 'dockerode'
 import type { Clock } from '../../clock.ts'
 import { type ContainerView, viewOf } from './container.ts'
+import { createRequests, type Requests } from './requests.ts'
 import type { ContainerStats } from './usage.ts'
 
 /** How long the engine may take for one thing, in milliseconds. */
@@ -79,22 +78,12 @@ interface Dialled {
   readonly options: Record<string, unknown>
 }
 
-/**
- * docker-modem makes a text of the options of every request, for a debugger that is hardly ever there: of an agent as it
- * is that would be all its sockets with all that hangs on them, some 20 ms of processor time for each request.
- */
-class TerseAgent extends http.Agent {
-  [inspect.custom](): string {
-    return 'Agent'
-  }
-}
-
 export class Engine {
   /** Where the engine is, for people. */
   readonly address: string
   readonly deadlines: EngineDeadlines
   readonly #docker: Docker
-  readonly #agent: http.Agent
+  readonly #requests: Requests
   readonly #clock: Clock
 
   constructor(options: {
@@ -105,18 +94,13 @@ export class Engine {
     this.#clock = options.clock
     this.deadlines = options.deadlines
     this.address = options.socketPath ?? process.env.DOCKER_HOST ?? '/var/run/docker.sock'
-    // No kept-alive connections: one that went stale while the engine restarted would fail a request that never
-    // arrived, and of a start it could not be told from one that did. A new connection costs 0.1 ms.
-    this.#agent = new TerseAgent({ keepAlive: false })
-    // `host: undefined` keeps DOCKER_HOST from winning over the socket that was asked for.
-    const place = options.socketPath === undefined ? {} : { socketPath: options.socketPath, host: undefined }
-    // dockerode's types know no `agent`; docker-modem beneath it does.
-    this.#docker = new Docker({ agent: this.#agent, ...place } as unknown as Docker.DockerOptions)
+    this.#requests = createRequests(options.socketPath)
+    this.#docker = this.#requests.docker
   }
 
   /** Cuts every connection. */
   close(): void {
-    this.#agent.destroy()
+    this.#requests.close()
   }
 
   async ping(): Promise<void> {
@@ -133,7 +117,10 @@ export class Engine {
 
   /** Creates a container and gives its id. */
   async create(options: Docker.ContainerCreateOptions, signal: AbortSignal): Promise<string> {
-    const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...options, abortSignal })
+    const { name, ...body } = options
+    // Told apart, or dockerode writes all of it into the address as well: secrets where they are logged, and it has a limit.
+    const parts = { _query: { name }, _body: body }
+    const create = (abortSignal: AbortSignal) => this.#docker.createContainer({ ...parts, abortSignal } as object)
     return (await this.#call('create', this.deadlines.createMs, create, signal)).id
   }
 
@@ -341,7 +328,7 @@ export class Engine {
     if (typeof failure.statusCode === 'number') {
       // dockerode's own sentence is misleading (a missing image is "no such container"): the engine's is in the JSON.
       const message = failure.json?.message ?? text.replace(/^\(HTTP code \d+\) .*? - /, '').trim()
-      return new EngineError('refused', String(message), failure.statusCode)
+      return new EngineError('refused', String(message) || `HTTP code ${failure.statusCode}`, failure.statusCode)
     }
     const advice =
       failure.code === 'EACCES'
