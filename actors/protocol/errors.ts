@@ -23,11 +23,11 @@ export const errorCodes = {
   StorageFailed: { retryable: true },
   /** The two ends do not speak the same version, or one of them broke the protocol. */
   Protocol: { retryable: false },
-  /** History was lost: a worker is ahead of its manager, or what came after a position is not known any more. */
+  /** History was lost: a worker is ahead of its manager, or what came after a position, or to a task, is not known any more. */
   LostHistory: { retryable: false },
   /** The request was sent, and whether it was done is not known; ask again by id. */
   OutcomeUnknown: { retryable: true },
-  /** A defect of Troupe's own. */
+  /** A defect of Troupe's own, or a record of its store that cannot be read. */
   Internal: { retryable: false },
 } as const
 

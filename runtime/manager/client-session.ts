@@ -15,6 +15,7 @@ import { Channel, type Door } from '../host/channel.ts'
 import type { Journal } from '../host/journal.ts'
 import type { Logger } from '../logger.ts'
 import type { Backups } from './backups.ts'
+import { damageOf } from './damage.ts'
 import type { Drains } from './drains.ts'
 import type { Nodes } from './nodes.ts'
 import type { OutputReader, Outputs } from './outputs.ts'
@@ -174,8 +175,10 @@ export class ClientSession {
   }
 
   #fail(req: number, error: unknown): void {
-    if (error instanceof TroupeError) {
-      this.#channel.send({ type: 'Error', req, code: error.code, message: error.message, retryable: error.retryable })
+    const told = error instanceof TroupeError ? error : damageOf(error)
+    if (told !== undefined) {
+      if (told !== error) this.#parts.logger.error('a request met damage', { error: (error as Error).message })
+      this.#channel.send({ type: 'Error', req, code: told.code, message: told.message, retryable: told.retryable })
       return
     }
     this.#parts.logger.error('a request failed; this is a defect of Troupe', { error: (error as Error).stack })

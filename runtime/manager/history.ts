@@ -1,7 +1,8 @@
 /** The log of what happened to tasks: written with the steps themselves, read for `explain`, `events` and resumption. */
 import type { TaskEvent } from '../../actors/model.ts'
+import { TroupeError } from '../../actors/protocol/errors.ts'
 import { endOf, keys, logKeyOf, prefixes, revisionOf } from '../host/keys.ts'
-import { decodeRecord, encodeRecord } from '../host/record.ts'
+import { decodeRecord, encodeRecord, RecordError } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
 import { bytesOfLogged } from './old-log.ts'
@@ -27,6 +28,31 @@ export function loggedEvent(event: { readonly type: string }): TaskEvent['event'
   }
   return logged as TaskEvent['event']
 }
+
+/**
+ * A transition as it was written. `what` it is of is for people; `next` is what whoever asks can do. Throws `LostHistory`
+ * where it cannot be read: what is left would be told as if it were whole.
+ */
+export function readTransition(bytes: Uint8Array, what: string, next: string): TaskEvent {
+  try {
+    return decodeRecord(bytes) as TaskEvent
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    // A repair leaves an empty one where it knows that something was.
+    const why = bytes.length === 0 ? 'it was lost to damage before the store was repaired' : error.message
+    throw new TroupeError(
+      'LostHistory',
+      `a part of ${what} cannot be read (${why}), and so none of it is told; ${next}`,
+    )
+  }
+}
+
+const transitionOf = (taskId: string, bytes: Uint8Array): TaskEvent =>
+  readTransition(
+    bytes,
+    `the history of task ${taskId}`,
+    'its state is not harmed ("troupe status"), and only a backup may still have what is missing',
+  )
 
 /** The first of a task: what an older task of this id did, which was forgotten since, is no part of its history. */
 const isFirst = (event: TaskEvent): boolean => event.from === ''
@@ -62,7 +88,7 @@ export class History {
 
   /**
    * Transitions of a task with `after` < revision ≤ `upTo`, oldest first; only the newest `limit` of them, and only as
-   * many as `readBytesMax` holds. `isWhole`: none that is there was left out.
+   * many as `readBytesMax` holds. `isWhole`: none that is there was left out. Rejects with `LostHistory` if one is damaged.
    */
   async of(taskId: string, range: { after?: number; upTo?: number; limit?: number }): Promise<TaskHistory> {
     const { after = -1, upTo = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = range
@@ -80,7 +106,7 @@ export class History {
       isWhole = events.length < limit && bytesRead <= historyLimits.readBytesMax
       if (!isWhole) break
       if (bytes === undefined) continue
-      const event = decodeRecord(bytes) as TaskEvent
+      const event = transitionOf(taskId, bytes)
       events.push(event)
       if (isFirst(event)) break
     }
@@ -101,7 +127,7 @@ export class History {
       const value = await this.#storage.get(logKey)
       bytes += value?.length ?? 0
       if (bytes > historyLimits.readBytesMax) return revision
-      if (value !== undefined && isFirst(decodeRecord(value) as TaskEvent)) return revision - 1
+      if (value !== undefined && isFirst(transitionOf(taskId, value))) return revision - 1
     }
     return -1
   }
@@ -123,7 +149,7 @@ export class History {
       if (bytesRead > bytesMax && last !== undefined && last !== revisionOf(logKey)) return { events, last }
       const bytes = await this.#storage.get(logKey)
       bytesRead += bytes?.length ?? 0
-      if (bytes !== undefined) events.push(decodeRecord(bytes) as TaskEvent)
+      if (bytes !== undefined) events.push(transitionOf(taskId, bytes))
     }
     return { events, last: undefined }
   }

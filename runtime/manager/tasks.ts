@@ -22,6 +22,7 @@ import { decodeRecord, encodeRecord } from '../host/record.ts'
 import type { Turn } from '../host/turn.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Book } from './book.ts'
+import { readNamed } from './damage.ts'
 import type { History } from './history.ts'
 import { hashOfSpec, type KnownIds, textOfSpec, viewOfMark } from './known-ids.ts'
 import type { Placement } from './placement.ts'
@@ -353,7 +354,8 @@ export class Tasks {
     const live = this.#options.book.specs.get(taskId)
     if (live !== undefined) return live
     const bytes = await this.#options.storage.get(keys.spec(taskId))
-    return bytes === undefined ? undefined : (decodeRecord(bytes) as TaskSpec)
+    if (bytes === undefined) return undefined
+    return readNamed(`the specification of task ${taskId}`, () => decodeRecord(bytes) as TaskSpec)
   }
 
   /** Its attempts, as many as are remembered. Throws `NotFound`, or `Internal` for a record that cannot be read. */

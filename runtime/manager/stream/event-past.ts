@@ -3,9 +3,8 @@ import type { TaskEvent, TaskView } from '../../../actors/model.ts'
 import { TroupeError } from '../../../actors/protocol/errors.ts'
 import type { Journal } from '../../host/journal.ts'
 import { keys, prefixes } from '../../host/keys.ts'
-import { decodeRecord } from '../../host/record.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { History } from '../history.ts'
+import { type History, readTransition } from '../history.ts'
 import type { Tasks } from '../tasks.ts'
 import type { StreamLimits } from './limits.ts'
 import type { Match } from './match.ts'
@@ -141,7 +140,10 @@ export class EventPast {
   async #scan(range: { gte?: string; gt?: string; lt: string; reverse?: boolean }) {
     const entries: { readonly key: string; readonly event: TaskEvent }[] = []
     const scan = this.#options.storage.scan({ ...range, limit: eventPastLimits.scanEntriesMax })
-    for await (const [key, value] of scan) entries.push({ key, event: decodeRecord(value) as TaskEvent })
+    const next = 'follow tasks by their ids, or from "now" on'
+    for await (const [key, value] of scan) {
+      entries.push({ key, event: readTransition(value, 'what happened to tasks', next) })
+    }
     return entries
   }
 

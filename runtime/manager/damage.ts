@@ -1,0 +1,26 @@
+/** What clients are told where a question meets damage of the store: it is no defect of ours, and somebody can do something. */
+import { TroupeError } from '../../actors/protocol/errors.ts'
+import { RecordError } from '../host/record.ts'
+import { StorageError } from '../storage/storage.ts'
+
+/** For an error that came up while something was read; undefined if it is none of the store's. */
+export function damageOf(error: unknown): TroupeError | undefined {
+  if (error instanceof RecordError) {
+    const message = `a record of the manager's store cannot be read: ${error.message}; only a backup may still have it`
+    return new TroupeError('Internal', message, { cause: error })
+  }
+  if (!(error instanceof StorageError) || error.code !== 'damaged') return undefined
+  // Its own sentence names a folder of the manager's machine, which is the operator's matter.
+  const message = `the manager's store is damaged where this would be read; the manager's log names the folder and the ways out, a backup or "troupe repair"`
+  return new TroupeError('Internal', message, { cause: error })
+}
+
+/** What `read` answers. Throws TroupeError `Internal` with `what` if its record cannot be read. */
+export function readNamed<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    throw new TroupeError('Internal', `${what} cannot be read: ${error.message}`, { cause: error })
+  }
+}
