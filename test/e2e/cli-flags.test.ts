@@ -13,7 +13,7 @@ beforeAll(async () => {
   await mkdir(shared)
   await chmod(shared, 0o777)
   await writeFile(join(shared, 'given'), 'from the host\n')
-  cluster.startUp('--name', 'here', '--label', 'zone=eu', '--allow-mount', shared)
+  cluster.startUp('--name', 'here', '--label', 'zone=eu', '--allow-mount', './shared')
   await cluster.ready(1)
 })
 afterAll(() => cluster.close())

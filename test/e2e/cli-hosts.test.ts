@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Authority } from '../transport/certificates.ts'
 import { Cluster, until } from './cluster.ts'
 
 let cluster: Cluster
@@ -126,6 +127,30 @@ test('--storage memory works, and forgets; rocksdb remembers, the token in both'
   expect(await cluster.json<Row[]>('status', '--json')).toMatchObject([{ id: 'two', state: 'Completed', node: 'here' }])
   expect((await cluster.troupe('logs', 'two')).stdout).toBe('hi\n')
   expect(await cluster.token()).toBe(token)
+})
+
+test('a manager with TLS is dialled by whoever trusts its authority, and is told what it lacks', async () => {
+  const authority = new Authority()
+  try {
+    const { certFile, keyFile } = authority.issue('manager', 'IP:127.0.0.1')
+    const unread = cluster.start('manager', '--listen', '127.0.0.1:0', '--tls-cert', certFile, '--tls-key', 'no.pem')
+    const manager = cluster.start('manager', '--listen', '127.0.0.1:0', '--tls-cert', certFile, '--tls-key', keyFile)
+    const address = await until('it listens', async () => /^manager: +(wss:\S+)$/m.exec(manager.stdout)?.[1])
+    const [trusted, stranger, plain] = await Promise.all([
+      cluster.troupe('node', '--json', '--addr', address, '--ca', authority.caFile),
+      cluster.troupe('node', '--addr', address),
+      cluster.troupe('node', '--addr', address.replace('wss:', 'ws:')),
+    ])
+    expect(trusted).toMatchObject({ code: 0, stdout: '[]\n', stderr: '' })
+    expect(stranger).toMatchObject({
+      code: 4,
+      stderr: expect.stringMatching(/is not trusted .*--ca or TROUPE_CA\.\n$/),
+    })
+    expect(plain).toMatchObject({ code: 4, stderr: expect.stringContaining('if it speaks TLS, dial it with wss://') })
+    expect((await unread.ended).stderr).toMatch(/no\.pem cannot be read \(ENOENT\)/)
+  } finally {
+    authority.remove()
+  }
 })
 
 test('a port that is taken, a scheduler that there is not, and a worker that is refused, each end with one sentence', async () => {

@@ -62,6 +62,17 @@ describe('run -d, wait and stop', () => {
     expect(late).toMatchObject({ code: 124, stdout: '' })
     expect(late.stderr).toMatch(/the time is over.*See "troupe status"/)
     await running('w-long')
+    const [uses, table] = await Promise.all([
+      cluster.json<object>('stats', 'w-long', '--once', '--json'),
+      until('what the machine uses to be told', async () => {
+        const { stdout } = await troupe('node')
+        return stdout.includes(' MEM USED ') ? stdout : undefined
+      }),
+    ])
+    expect(uses).toMatchObject({ attempt: 1, cores: expect.any(Number), pids: 1 })
+    expect((uses as { memoryBytes: number }).memoryBytes).toBeGreaterThan(0)
+    expect(table).toMatch(/^NAME +ID +STATE +CPUS +CPU USED +MEMORY +MEM USED +LOAD +DISK FREE /)
+    expect(table).toMatch(/\nhere +\S+ +Ready +\S+\/2 +[\d.]+ +\S+\/1GiB +[\d.]+[MGT]iB +[\d.]+ +[\d.]+[KMGTP]iB /)
     expect(await troupe('stop', 'w-long', 'no-such')).toMatchObject({ code: 3, stdout: 'w-long\n' })
     expect(await troupe('wait', 'w-long')).toMatchObject({ code: 143, stdout: 'w-long Completed: stopped, exit 143\n' })
     const twice = await troupe('stop', 'w-long')
@@ -248,6 +259,10 @@ describe('exit codes', () => {
     const file = join(cluster.dir, 'task.yaml')
     const spec = 'id: from-file\ndriver: process\ncommand: [sh, -c, "echo $WHO; exit 6"]\nenv: { WHO: file }\n'
     await writeFile(file, spec)
+    const planned = await troupe('plan', '-f', file)
+    expect(planned).toMatchObject({ code: 0, stderr: '' })
+    expect(planned.stdout).toMatch(/^It would be placed on here now\.\n\nNODE +round-robin +epvm .*\nhere +[\d.]+ \* /)
+    expect((await troupe('status', 'from-file')).code).toBe(3)
     expect(await troupe('run', '-f', file)).toMatchObject({ code: 6, stdout: 'file\n' })
   })
 })

@@ -168,12 +168,16 @@ describe.skipIf(withoutEngine)('a container', { concurrent: true }, () => {
   test('answers at the ports of its node that it was given', async () => {
     const port = await freePort()
     const script = `mkdir -p /tmp/w; echo "$TROUPE_PORT_8098" > /tmp/w/free; httpd -p 8098 -h /tmp/w; httpd -f -p 8099 -h /tmp/w`
-    const how = ['-p', `127.0.0.1:${port}:8099`, '--port', '8098', '--health-http', '8099/free', ...often]
+    const asked = ['-p', `127.0.0.1:${port}:8099`, '--port', '8098', '-p', '127.0.0.1::8097/udp']
+    const how = [...asked, '--health-http', '8099/free', ...often]
     await run('published', ...how, testImage, 'sh', '-c', script)
     const { ports = [] } = await becomes('published', 'healthy', ({ health }) => health?.state === 'healthy')
     const free = ports.find(({ target }) => target === 8098)?.host as number
     expect(await got(port, '/free')).toBe(`${free}\n`)
     expect(await got(free, '/free')).toBe(`${free}\n`)
+    const datagrams = ports.find(({ target }) => target === 8097)
+    const published = await docker('ps', '--filter', 'label=troupe.task=published', '--format', '{{.Ports}}')
+    expect(published).toContain(`127.0.0.1:${datagrams?.host}->8097/udp`)
     expect((await cluster.troupe('stop', 'published', '-t', '0')).code).toBe(0)
     await becomes('published', 'stopped', ({ outcome }) => outcome === 'stopped')
   })
