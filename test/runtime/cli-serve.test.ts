@@ -136,6 +136,13 @@ describe('what is asked of the roots', () => {
   test.each([
     [['manager', '--listen', '0.0.0.0:4747'], /--tls-cert and --tls-key.*--insecure/],
     [['manager', '--listen', '4747'], /write host:port/],
+    [['manager', '--tls-cert', 'a.pem'], /--tls-cert needs --tls-key, the file with its private key/],
+    [['up', '--tls-key', 'a.pem'], /--tls-key needs --tls-cert, the file with its certificate/],
+    [
+      ['worker', '--ca', import.meta.filename, '--token', 't'],
+      /--ca names .* which holds no certificate; give a PEM file/,
+    ],
+    [['worker', '--ca', 'no.pem', '--token', 't'], /--ca names no\.pem, which cannot be read \(ENOENT\)/],
     [['manager', '--allow-origin', '*'], /is no origin; write scheme/],
     [['manager', '--storage', 'sqlite'], /Allowed choices are rocksdb, memory/],
     [['manager', '--scheduler', 'magic'], /Allowed choices are round-robin, epvm, binpack, spread/],
