@@ -13,6 +13,11 @@ export interface Edit {
 export interface Mutant {
   readonly name: string
   readonly edits: readonly Edit[]
+  /**
+   * Where the hunt begins: shortly before a seed that shows it, where the first of them would take long. When the code has
+   * changed, any later seed will do. Default 0.
+   */
+  readonly firstSeed?: number
 }
 
 export const mutants: readonly Mutant[] = [
@@ -148,6 +153,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the status of an older attempt is applied',
+    firstSeed: 13,
     edits: [
       {
         file: 'runtime/manager/workers.ts',
@@ -179,6 +185,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a given-up attempt is taken to use nothing',
+    firstSeed: 102,
     edits: [
       {
         file: 'runtime/manager/book.ts',
@@ -194,6 +201,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the ports of an attempt are given back as soon as it is to stop',
+    firstSeed: 28,
     edits: [
       {
         file: 'runtime/manager/book.ts',
