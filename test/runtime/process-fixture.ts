@@ -1,5 +1,4 @@
 /** What the tests of the process driver share: a built spawner, folders of their own, and looks at real processes. */
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import {
   existsSync,
@@ -12,7 +11,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
+import { buildSync } from 'esbuild'
 import type { AttemptKey, TaskSpec } from '../../actors/model.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
@@ -33,29 +33,18 @@ export const systemClock: Clock = {
   },
 }
 
-/** Compiles the spawner, and the driver for workers of their own, into `dir` of a workshop, so that a fresh clone can test it before any build. */
-export function buildSpawner(dir: string): string {
-  const config = {
-    extends: join(root, 'tsconfig.json'),
-    compilerOptions: {
-      noEmit: false,
-      rootDir: root,
-      outDir: dir,
-      types: ['node'],
-      typeRoots: [join(root, 'node_modules/@types')],
-    },
-    files: ['spawner-main.ts', 'driver.ts'].map((name) => join(root, 'runtime/drivers/process', name)),
-    include: [],
-  }
+/**
+ * Builds the spawner, and the driver for workers of their own, into `dir` of a workshop, so that a fresh clone can test it
+ * before any build. Types are checked elsewhere.
+ */
+function buildSpawner(dir: string): string {
   writeFileSync(join(dir, 'package.json'), '{"type":"module"}')
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
-  writeFileSync(join(dir, 'tsconfig.json'), JSON.stringify(config))
-  try {
-    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', dir], { stdio: 'inherit' })
-  } catch (error) {
-    rmSync(dirname(dir), { recursive: true, force: true })
-    throw error
-  }
+  buildSync({
+    ...{ absWorkingDir: root, outdir: dir, outbase: root },
+    entryPoints: ['spawner-main.ts', 'driver.ts'].map((name) => join(root, 'runtime/drivers/process', name)),
+    ...{ bundle: true, packages: 'external', format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning' },
+  })
   return join(dir, 'runtime/drivers/process/spawner-main.js')
 }
 
