@@ -1,22 +1,42 @@
 /** Inspection costs nothing while nobody looks: no step is observed, nothing is made of it, and no worker is asked. */
-import { expect, test, vi } from 'vitest'
-import * as inspection from '../../actors/inspection.ts'
-import { ActorHost } from '../../runtime/host/actor.ts'
-import { running, soon, World } from './troupe-world.ts'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import type { ActorHost as Host } from '../../runtime/host/actor.ts'
 
-vi.mock('../../actors/inspection.ts', async (original) => {
-  const actual = await original<typeof inspection>()
-  return Object.fromEntries(
-    Object.entries(actual).map(([name, value]) => [name, typeof value === 'function' ? vi.fn(value as never) : value]),
-  )
+let inspection: Readonly<Record<string, unknown>>
+let ActorHost: typeof Host
+let { running, soon, World } = {} as typeof import('./troupe-world.ts')
+
+// Other files have loaded the modules before, in the same process: these are loaded anew, with every function of one of
+// them counted, and nobody after this file has them.
+beforeAll(async () => {
+  vi.doMock('../../actors/inspection.ts', async (original) => {
+    const actual = await original<object>()
+    return Object.fromEntries(
+      Object.entries(actual).map(([name, value]) => [
+        name,
+        typeof value === 'function' ? vi.fn(value as never) : value,
+      ]),
+    )
+  })
+  vi.resetModules()
+  inspection = await import('../../actors/inspection.ts')
+  ;({ ActorHost } = await import('../../runtime/host/actor.ts'))
+  ;({ running, soon, World } = await import('./troupe-world.ts'))
+})
+afterAll(() => {
+  vi.doUnmock('../../actors/inspection.ts')
+  vi.resetModules()
 })
 
 /** Calls of whatever makes something to show. */
 const made = () =>
-  Object.values(inspection).reduce((sum, value) => sum + (vi.isMockFunction(value) ? value.mock.calls.length : 0), 0)
+  Object.values(inspection).reduce<number>(
+    (sum, value) => sum + (vi.isMockFunction(value) ? value.mock.calls.length : 0),
+    0,
+  )
 
 test('whole lives of tasks make nothing before somebody watches, and nothing after', async () => {
-  const hosts = new Set<ActorHost>()
+  const hosts = new Set<Host>()
   const run = vi.spyOn(ActorHost.prototype, 'run')
   const world = new World()
   await world.open()
@@ -25,7 +45,7 @@ test('whole lives of tasks make nothing before somebody watches, and nothing aft
     const task = await running(world.far)
     world.driver.exit(task.id, 0)
     await task.result(soon)
-    for (const host of run.mock.contexts as ActorHost[]) hosts.add(host)
+    for (const host of run.mock.contexts as Host[]) hosts.add(host)
   }
   await live()
   expect(hosts.size).toBe(2)

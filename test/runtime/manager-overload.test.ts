@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { journalLimits } from '../../runtime/host/journal.ts'
 import { Rig, spec, token } from './manager-rig.ts'
 
 // What follows from the bound does not depend on its number, and filling the real one takes ten seconds.
-Object.assign(journalLimits, { backlogOpsMax: 2_000 })
+const { backlogOpsMax } = journalLimits
+beforeAll(() => void Object.assign(journalLimits, { backlogOpsMax: 2_000 }))
+afterAll(() => void Object.assign(journalLimits, { backlogOpsMax }))
 const frameMessages = 400
 
 test('a disk that is too far behind gives Overloaded to clients, and has workers wait; nothing is lost', async () => {

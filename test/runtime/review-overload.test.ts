@@ -1,8 +1,10 @@
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { journalLimits } from '../../runtime/host/journal.ts'
 import { Rig, spec, token } from './manager-rig.ts'
 
-Object.assign(journalLimits, { backlogOpsMax: 500 })
+const { backlogOpsMax } = journalLimits
+beforeAll(() => void Object.assign(journalLimits, { backlogOpsMax: 500 }))
+afterAll(() => void Object.assign(journalLimits, { backlogOpsMax }))
 
 test('a worker that waits for the disk is read again once that has caught up, not only when nothing is left to do', async () => {
   const rig = await Rig.start()
