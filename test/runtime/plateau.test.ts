@@ -24,6 +24,9 @@ const atOnce = 100
 /** Until what is recent for subscribers fills its bound, and then so many more. */
 const warmLives = 4_200
 const lives = 2_000
+/** What leaks, leaks in each round; what is compiled, or a table that grows, is there once. */
+const roundsMax = 4
+const bytesPerLifeMax = 500
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -100,11 +103,23 @@ test('in memory: the keys of both stores, and the heap', async () => {
   const stores = { manager: withoutMarks(), worker: createMemoryStorage() }
   const troupe = await open((host) => stores[host])
   close = () => troupe.close()
+  const atRest = async () => {
+    const keys = await settled(stores.manager)
+    // What is left of an attempt on a worker is gone once its end was acknowledged and it was removed.
+    await expect.poll(async () => Object.keys(await keysOf(stores.worker)), { timeout: 60_000 }).toEqual(['meta'])
+    return keys
+  }
   await live(troupe, warmLives)
-  const before = await settled(stores.manager)
-  const heapBefore = heap()
-  await live(troupe, lives)
-  const after = await settled(stores.manager)
+  const before = await atRest()
+  const grown: number[] = []
+  let after = before
+  while (grown.length < roundsMax && !grown.some((bytes) => bytes < bytesPerLifeMax * lives)) {
+    const heapBefore = heap()
+    await live(troupe, lives)
+    after = await atRest()
+    grown.push(heap() - heapBefore)
+  }
+  expect(Math.min(...grown), `more bytes, by round: ${grown}`).toBeLessThan(bytesPerLifeMax * lives)
   expect(after).toMatchObject({ task: keptTasks, spec: keptTasks, final: keptTasks })
   expect(after.live).toBeUndefined()
   // A batch may leave some more or fewer of the log.
@@ -112,10 +127,6 @@ test('in memory: the keys of both stores, and the heap', async () => {
     expect(after[kind]).toBeLessThan((before[kind] as number) * 1.5)
     expect(after[kind]).toBeGreaterThan(100)
   }
-  // What is left of an attempt on a worker is gone once its end was acknowledged and it was removed.
-  await expect.poll(async () => Object.keys(await keysOf(stores.worker)), { timeout: 20_000 }).toEqual(['meta'])
-  const grown = heap() - heapBefore
-  expect(grown / lives, `${grown} bytes more`).toBeLessThan(500)
   const { tasks, reservations, queued, subscriptions } = troupe.metrics().manager
   expect({ ...tasks, reservations, queued, subscriptions }).toEqual({
     ...{ Pending: 0, Scheduled: 0, Running: 0, reservations: 0, queued: 0, subscriptions: 0 },
