@@ -11,6 +11,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { eventually, FakeManager, token, transport } from './client-manager.ts'
+import { HastyClock } from './hasty-clock.ts'
 
 let manager: FakeManager
 let link: Link | undefined
@@ -27,7 +28,7 @@ afterEach(async () => {
   await manager.close()
 })
 
-async function open(giveUpMs = 10_000, clock: Clock = systemClock, requestMs = 2_000): Promise<Link> {
+async function open(giveUpMs = 60_000, clock: Clock = systemClock, requestMs = 30_000): Promise<Link> {
   const options = { transport, url: manager.address, token, clock, random: systemRandom, logger: silentLogger }
   link = await openLink({
     connect: () => connectClient({ ...options, requestMs }),
@@ -97,22 +98,21 @@ describe('a link', () => {
   })
 
   test('notices a connection that is silently dead', async () => {
-    // The probe's timer is hastened, and, once nobody answers, the patience with it: before, a busy machine may be slow.
     const requestMs = 30_000
-    let isSilent = false
-    const hastened = (delayMs: number) =>
-      delayMs === linkLimits.probeMs || (isSilent && delayMs === requestMs) ? 20 : delayMs
-    const hasty: Clock = {
+    const hasty = new HastyClock(requestMs)
+    // The probe comes at once, and its patience ends only when nobody answers: a busy machine may be slow.
+    const probing: Clock = {
       ...systemClock,
-      setTimer: (callback, delayMs) => systemClock.setTimer(callback, hastened(delayMs)),
+      setTimer: (callback, delayMs) =>
+        delayMs === linkLimits.probeMs ? systemClock.setTimer(callback, 20) : hasty.setTimer(callback, delayMs),
     }
-    await open(10_000, hasty, requestMs)
+    await open(60_000, probing, requestMs)
     await eventually('a probe', () => manager.count('QueryTasks') > 1)
     expect(notes).toEqual([])
-    isSilent = true
+    hasty.isHasty = true
     manager.answer = ({ type }) => (type === 'QueryTasks' ? 'silence' : undefined)
     await eventually('the loss is noticed', () => notes.length > 0)
-    isSilent = false
+    hasty.isHasty = false
     manager.answer = () => undefined
     await eventually('it is back', () => notes.includes('back'))
   })

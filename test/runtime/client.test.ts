@@ -6,6 +6,7 @@ import { requestLimits } from '../../runtime/client/pending.ts'
 import { silentLogger } from '../../runtime/logger.ts'
 import { systemClock, systemRandom } from '../../runtime/system.ts'
 import { eventually, FakeManager, token, transport } from './client-manager.ts'
+import { HastyClock } from './hasty-clock.ts'
 
 let manager: FakeManager
 const clients: Client[] = []
@@ -19,8 +20,13 @@ afterEach(async () => {
   await manager.close()
 })
 
-async function open(requestMs = 5_000, shown = token): Promise<Client> {
-  const options = { transport, url: manager.address, token: shown, clock: systemClock, random: systemRandom }
+/** Longer than any test takes: it is over once the clock is hasty. */
+const requestMs = 120_000
+let clock: HastyClock
+
+async function open(shown = token): Promise<Client> {
+  clock = new HastyClock(requestMs)
+  const options = { transport, url: manager.address, token: shown, clock, random: systemRandom }
   const client = await connectClient({ ...options, logger: silentLogger, requestMs })
   clients.push(client)
   return client
@@ -44,7 +50,7 @@ describe('connecting', () => {
   })
 
   test('a wrong token is Unauthorized, with the address', async () => {
-    const error = await failure(open(5_000, 'wrong'))
+    const error = await failure(open('wrong'))
     expect(error).toMatchObject({ name: 'TroupeError', code: 'Unauthorized', retryable: false })
     expect(error.message).toContain(manager.address)
   })
@@ -82,8 +88,9 @@ describe('requests', () => {
   })
 
   test('no reply in time: OutcomeUnknown for what changes something, Unavailable for the rest', async () => {
-    const client = await open(100)
+    const client = await open()
     manager.answer = () => 'silence'
+    clock.isHasty = true
     const [submit, stop, rerun, query, nodes, explain] = await Promise.all(
       [
         client.submit('a', spec),
@@ -113,13 +120,15 @@ describe('requests', () => {
   })
 
   test('a late reply to a request that was given up harms nobody', async () => {
-    const client = await open(50)
+    const client = await open()
     let late = () => {}
     manager.answer = (message, session) => {
       late = () => session.send({ type: 'Nodes', req: message.req, revision: 0, items: [] })
       return 'silence'
     }
+    clock.isHasty = true
     expect(await failure(client.nodes())).toMatchObject({ code: 'Unavailable' })
+    clock.isHasty = false
     late()
     manager.answer = () => undefined
     expect(await client.nodes()).toMatchObject({ items: [] })

@@ -1,14 +1,22 @@
 /** What is not answered is asked again by its id, and never guessed at. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { connectTroupe } from '../../runtime/client/connect-troupe.ts'
 import { connect, type Troupe } from '../../runtime/index.ts'
+import { systemRandom as random } from '../../runtime/system.ts'
 import { FakeManager, token, transport } from './client-manager.ts'
+import { HastyClock } from './hasty-clock.ts'
+
+/** Longer than any test takes: it is over once the clock is hasty. */
+const requestMs = 120_000
+let clock: HastyClock
 
 let manager: FakeManager
 let troupe: Troupe
 
 beforeEach(async () => {
   manager = await FakeManager.start()
-  troupe = await connect(manager.address, { token, requestMs: 2_000 })
+  clock = new HastyClock(requestMs)
+  troupe = await connectTroupe({ transport, url: manager.address, token, clock, random, requestMs })
 })
 
 afterEach(async () => {
@@ -23,6 +31,7 @@ const idsOf = (type: string) =>
 test('an answer that does not come is asked for again, by the same id', async () => {
   let silent = 1
   manager.answer = ({ type }) => (type === 'SubmitTask' && silent-- > 0 ? 'silence' : undefined)
+  clock.isHasty = true
   const task = await troupe.run(spec)
   expect(idsOf('SubmitTask').length).toBeGreaterThan(1)
   expect(new Set(idsOf('SubmitTask'))).toEqual(new Set([task.id]))
@@ -126,7 +135,9 @@ test('a node that is gone after an answer was lost was removed by that request',
       ? 'silence'
       : { type: 'Error', req, code: 'NotFound', message: 'there is no node n', retryable: false }
   }
+  clock.isHasty = true
   await troupe.removeNode('n')
+  clock.isHasty = false
   await expect(troupe.removeNode('n')).rejects.toMatchObject({ code: 'NotFound' })
 })
 
@@ -134,7 +145,7 @@ test('a backup is not made twice', async () => {
   manager.answer = ({ type }) => (type === 'BackupStore' ? 'silence' : undefined)
   const backup = troupe.backup('/copies/one', { timeoutMs: 500 })
   await expect(backup).rejects.toMatchObject({ code: 'OutcomeUnknown' })
-  expect(manager.count('BackupStore')).toBe(1)
+  await expect.poll(() => manager.count('BackupStore'), { timeout: 20_000 }).toBe(1)
 })
 
 test('a thousand calls at once wait their turn, and each is answered', async () => {
