@@ -133,8 +133,11 @@ describe('status and explain', () => {
     await submit('j-done', 'exit 3', '--name', 'nightly', '--label', 'team=a')
     await troupe('wait', 'j-done')
     const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
-    const rows = await cluster.json<object[]>('status', 'j-done', '--json')
-    expect(rows).toHaveLength(1)
+    const [rows, elsewhere] = await Promise.all([
+      cluster.json<object[]>('status', 'j-done', '--node', 'here', '--json'),
+      cluster.json<object[]>('status', 'j-done', '--node', 'there', '--json'),
+    ])
+    expect([rows.length, elsewhere]).toEqual([1, []])
     expect(rows[0]).toMatchObject({
       ...{ id: 'j-done', name: 'nightly', state: 'Failed', detail: '', driver: 'process', node: 'here', attempt: 1 },
       ...{ exitCode: 3, signal: null, outcome: 'exit', reason: 'exited with code 3', restarts: 0, rerunOf: null },

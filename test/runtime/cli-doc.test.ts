@@ -51,3 +51,20 @@ test('the table of exit codes is that of the code', () => {
   const told = [...table.matchAll(/^\| (\d+) /gm)].map(([, code]) => Number(code))
   expect(told).toEqual(Object.values(exitCodes).sort((a, b) => a - b))
 })
+
+/** The sources of all tests that start real managers and workers. */
+const onRealHosts = ['e2e', 'browser']
+  .flatMap((folder) => readdirSync(join(root, 'test', folder)).map((file) => join(root, 'test', folder, file)))
+  .map((path) => readFileSync(path, 'utf8'))
+  .join('\n')
+
+const verbs = 'up manager worker run plan status events actors stop wait rerun explain logs stats backup node'
+
+test.each([...verbs.split(' '), 'node drain'])('each flag of "troupe %s" is tried on real hosts', async (verb) => {
+  const { stdout } = await cli([...verb.split(' '), '--help'])
+  const flags = [...stdout.matchAll(/^ {2}(?:(-[a-zA-Z]), )?(--[a-z][a-z-]*)/gm)]
+  const untried = flags.filter(
+    ([, short, long]) => !onRealHosts.includes(`'${long}'`) && !onRealHosts.includes(`'${short}'`),
+  )
+  expect(untried.map(([, , long]) => long)).toEqual(['--help'])
+})
