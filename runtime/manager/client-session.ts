@@ -177,7 +177,8 @@ export class ClientSession {
   #fail(req: number, error: unknown): void {
     const told = error instanceof TroupeError ? error : damageOf(error)
     if (told !== undefined) {
-      if (told !== error) this.#parts.logger.error('a request met damage', { error: (error as Error).message })
+      if (told !== error)
+        this.#parts.logger.error('a request met a store that cannot be read', { error: (error as Error).message })
       this.#channel.send({ type: 'Error', req, code: told.code, message: told.message, retryable: told.retryable })
       return
     }

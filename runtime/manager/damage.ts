@@ -1,4 +1,4 @@
-/** What clients are told where a question meets damage of the store: it is no defect of ours, and somebody can do something. */
+/** What clients are told where a question meets a store that does not answer: it is no defect of ours, and somebody can do something. */
 import { TroupeError } from '../../actors/protocol/errors.ts'
 import { RecordError } from '../host/record.ts'
 import { StorageError } from '../storage/storage.ts'
@@ -9,9 +9,13 @@ export function damageOf(error: unknown): TroupeError | undefined {
     const message = `a record of the manager's store cannot be read: ${error.message}; only a backup may still have it`
     return new TroupeError('Internal', message, { cause: error })
   }
-  if (!(error instanceof StorageError) || error.code !== 'damaged') return undefined
+  if (!(error instanceof StorageError)) return undefined
+  if (error.code === 'closed') return new TroupeError('Unavailable', 'the manager is stopping; ask the next one')
   // Its own sentence names a folder of the manager's machine, which is the operator's matter.
-  const message = `the manager's store is damaged where this would be read; the manager's log names the folder and the ways out, a backup or "troupe repair"`
+  const message =
+    error.code === 'damaged'
+      ? `the manager's store is damaged where this would be read; the manager's log names the folder and the ways out, a backup or "troupe repair"`
+      : `the manager cannot read its store; its log says why, and what to do`
   return new TroupeError('Internal', message, { cause: error })
 }
 

@@ -69,17 +69,21 @@ test('a specification that cannot be read is named, and is no defect', async () 
   await expect(client.explain('a')).rejects.toMatchObject({ code: 'Internal', message })
 })
 
-test('where the store itself finds damage, who asks is sent to the log, which names folder and repair', async () => {
+test.each([
+  ['damaged', 'Internal', /store is damaged where this would be read; .*"troupe repair"/],
+  ['io', 'Internal', /cannot read its store; its log says why/],
+  ['closed', 'Unavailable', /is stopping; ask the next one/],
+] as const)('a store that says %s is %s to who asks, and the log has its sentence', async (fault, code, told) => {
   const { memory } = rig.disk
   const { get } = memory
-  const sentence = 'The store /var/x is damaged: a block. Restore it; or use `troupe repair /var/x`.'
+  const sentence = 'The store /var/x does not answer.'
   memory.get = async (key) => {
-    if (key === keys.task('a')) throw new StorageError('damaged', sentence)
+    if (key === keys.task('a')) throw new StorageError(fault, sentence)
     return get.call(memory, key)
   }
   const error = await client.explain('a').catch((reason: unknown) => reason as TroupeError)
-  expect(error).toMatchObject({ code: 'Internal', retryable: false })
-  expect((error as TroupeError).message).toMatch(/store is damaged where this would be read; .*"troupe repair"/)
+  expect(error).toMatchObject({ code })
+  expect((error as TroupeError).message).toMatch(told)
   expect((error as TroupeError).message).not.toContain('/var/x')
-  expect(rig.logged.join('\n')).toContain(`error a request met damage: ${sentence}`)
+  expect(rig.logged.join('\n')).toContain(`error a request met a store that cannot be read: ${sentence}`)
 })
