@@ -72,7 +72,7 @@ test('a node is drained, its worker stopped, and the node forgotten', async () =
   expect((await cluster.troupe('node', 'rm', 'left')).code).toBe(0)
   const nodes = await cluster.json<NodeView[]>('node', '--json')
   expect(nodes.map(({ name }) => name)).toEqual(['right'])
-}, 60_000)
+}, 120_000)
 
 test('SIGTERM ends a worker and a manager with code 0, and their tasks run on', async () => {
   cluster = await Cluster.open()
@@ -106,7 +106,7 @@ test('SIGTERM ends a worker and a manager with code 0, and their tasks run on', 
   const { items } = await again.query({ ids: accepted })
   expect(items.map(({ id }) => id).sort()).toEqual(accepted.sort())
   await again.close()
-}, 60_000)
+}, 120_000)
 
 test('the end of a manager does not wait for a worker that says nothing', async () => {
   cluster = await Cluster.open()
@@ -116,7 +116,7 @@ test('the end of a manager does not wait for a worker that says nothing', async 
   worker.child.kill('SIGSTOP')
   const end = await terminated(manager)
   expect([end.code, end.tookMs < 10_000], end.stderr).toEqual([0, true])
-}, 60_000)
+}, 120_000)
 
 test('a second signal ends a worker at once, and costs its tasks nothing', async () => {
   cluster = await Cluster.open()
@@ -133,7 +133,7 @@ test('a second signal ends a worker at once, and costs its tasks nothing', async
   await cluster.startWorker('rushed', ...processes)
   const after = await settled('on', 'Running', ({ state, detail }) => state === 'Running' && detail === '')
   expect(after).toMatchObject({ attempt: 1, startedAt: before.startedAt })
-}, 60_000)
+}, 120_000)
 
 test('up keeps as much as its flags say of tasks, history and output, and says what was trimmed', async () => {
   cluster = await Cluster.open()

@@ -348,7 +348,7 @@ export const freshTask = (id: string): TaskView => ({
 })
 
 /** Polls until it holds. */
-export async function eventually(what: string, holds: () => boolean, withinMs = 10_000): Promise<void> {
+export async function eventually(what: string, holds: () => boolean, withinMs = 30_000): Promise<void> {
   const deadline = performance.now() + withinMs
   while (!holds()) {
     if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)

@@ -69,7 +69,7 @@ describe('a backup', () => {
   test('of which another is being made is refused', async () => {
     rig.disk.scans.hold()
     const first = client.backup('/copy')
-    await vi.waitUntil(() => rig.disk.scans.waiting > 0, { timeout: 15_000, interval: 5 })
+    await vi.waitUntil(() => rig.disk.scans.waiting > 0, { timeout: 30_000, interval: 5 })
     await expect(client.backup('/other')).rejects.toMatchObject({ code: 'Overloaded' })
     rig.disk.scans.release()
     await first
@@ -85,7 +85,7 @@ test('a manager that stops does not wait for a backup', async () => {
     code: 'Unavailable',
     message: expect.stringContaining('is stopping'),
   })
-  await vi.waitUntil(() => rig.disk.scans.waiting > 0, { timeout: 15_000, interval: 5 })
+  await vi.waitUntil(() => rig.disk.scans.waiting > 0, { timeout: 30_000, interval: 5 })
   const stopped = rig.host.stop()
   rig.disk.scans.release()
   await Promise.all([stopped, refusal])

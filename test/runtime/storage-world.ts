@@ -97,7 +97,7 @@ export function tryInChild(dir: string, env: Record<string, string> = {}): { cod
   const child = spawnSync(process.execPath, childArgs('try', dir), {
     encoding: 'utf8',
     env: { ...process.env, ...env },
-    timeout: 15_000,
+    timeout: 45_000,
   })
   if (child.stdout.trim() === 'ok') return 'ok'
   if (!child.stdout.startsWith('{')) throw new Error(`${child.stdout}${child.stderr}`)
