@@ -65,8 +65,11 @@ export function parseListen(text: string, isSafe: boolean): string {
   return text
 }
 
-export const dataDirOf = (flags: AddressFlags, env: Environment, cwd: string): string =>
-  resolve(cwd, flags.dataDir ?? (env.TROUPE_DATA_DIR || defaultDataDir))
+export function dataDirOf(flags: AddressFlags, env: Environment, cwd: string): string {
+  // Of a variable that was never set, mostly: it would be the working directory.
+  if (flags.dataDir === '') throw new UsageError('--data-dir is empty; give the path of a folder, or leave it out.')
+  return resolve(cwd, flags.dataDir ?? (env.TROUPE_DATA_DIR || defaultDataDir))
+}
 
 /**
  * The manager that a command speaks to, and which of its tokens to show. Throws UsageError, or Failure if the token cannot
@@ -107,6 +110,7 @@ export function findTarget(
 function caOf(flags: AddressFlags, env: Environment, cwd: string): string | undefined {
   const named = flags.ca ?? (env.TROUPE_CA || undefined)
   if (named === undefined) return undefined
+  if (named === '') throw new UsageError('--ca is empty; give the path of a PEM file, or leave it out.')
   const source = flags.ca === undefined ? 'TROUPE_CA' : '--ca'
   let text: string
   try {

@@ -14,6 +14,7 @@ const { fileBytesMax } = textFileLimits
  * pipe. Throws UsageError, which shows nothing of what is in it.
  */
 export function readTextFile(path: string, name: string, what: string): string {
+  if (name === '') throw new UsageError(`The name of a file is empty; give the path of ${what}.`)
   const bytes = read(path, name)
   if (bytes.length > fileBytesMax) {
     throw new UsageError(`${name} is larger than ${fileBytesMax / 1_024} KiB, too large for ${what}.`)
