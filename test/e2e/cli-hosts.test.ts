@@ -79,7 +79,8 @@ test('a worker offers what its flags say, and tasks go where they fit', async ()
 })
 
 test('a full node makes others wait, in order, and says so', async () => {
-  cluster.startUp('--name', 'small', '--driver', 'process', '--cpus', '1', '--scheduler', 'binpack')
+  const nothingKept = ['--keep-finished', '0', '--keep-log', '0', '--keep-output', '0']
+  cluster.startUp('--name', 'small', '--driver', 'process', '--cpus', '1', '--scheduler', 'binpack', ...nothingKept)
   await cluster.ready(1)
   const submit = (id: string) =>
     cluster.troupe('run', '-d', '--id', id, '--driver', 'process', '--cpus', '1', '--', 'sleep', '60')
@@ -99,6 +100,15 @@ test('a full node makes others wait, in order, and says so', async () => {
   await until('the second to run', async () => ((await states())[0]?.[1] === 'Running' ? true : undefined))
   await cluster.troupe('stop', 'second', '--stop-timeout', '0')
   await cluster.troupe('wait', 'second')
+  await until('both to be trimmed', async () => {
+    const left = await cluster.json<Row[]>('status', '--all', '--json')
+    return left.length === 0 || undefined
+  })
+  const gone = await cluster.troupe('wait', 'first')
+  expect(gone).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^troupe: task first ended .* and was trimmed: /),
+  })
 })
 
 test('--storage memory works, and forgets; rocksdb remembers, the token in both', async () => {
