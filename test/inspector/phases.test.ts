@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type AttemptBar, attemptName, barsOf, totalsOf } from '../../inspector/page/task/panels/phases.ts'
+import { type AttemptBar, attemptName, barsOf, extentOf, totalsOf } from '../../inspector/page/task/panels/phases.ts'
 import { offsetText, ticksOf } from '../../inspector/page/task/panels/ticks.ts'
 import { exited, stepsOf } from './steps.ts'
 
@@ -126,6 +126,17 @@ describe('bars of a history', () => {
   })
 
   test('no step, no bar', () => expect(barsOf([], 5)).toEqual([]))
+
+  test('begin with the first phase and last to the end of the last', () => {
+    const steps = stepsOf([created, placed, started, [90, exited(0), 'Running.Up', 'Completed']])
+    expect(extentOf(barsOf(steps, 1_000))).toEqual({ fromMs: 0, spanMs: 90 })
+  })
+
+  test('have an extent that can be drawn also where all of them took no time, as what a trimmed log has left may', () => {
+    const bars = barsOf(stepsOf([started, [30, exited(0), 'Running.Up', 'Completed']]), 1_000)
+    expect(bars.map(({ phases }) => phases)).toEqual([[]])
+    expect(extentOf(bars)).toEqual({ fromMs: 0, spanMs: 1 })
+  })
 })
 
 describe('marks of the axis of time', () => {

@@ -152,3 +152,17 @@ export function totalsOf({ phases }: Pick<AttemptBar, 'phases'>): ReadonlyMap<Ph
   for (const { kind, fromMs, toMs } of phases) totals.set(kind, (totals.get(kind) ?? 0) + toMs - fromMs)
   return totals
 }
+
+/**
+ * When the bars begin, in milliseconds since 1970, and how many they last: at least 1, also where nothing has taken any time
+ * and so no bar has a phase.
+ */
+export function extentOf(bars: readonly Pick<AttemptBar, 'phases'>[]): {
+  readonly fromMs: number
+  readonly spanMs: number
+} {
+  const phases = bars.flatMap((bar) => bar.phases)
+  if (phases.length === 0) return { fromMs: 0, spanMs: 1 }
+  const fromMs = Math.min(...phases.map((phase) => phase.fromMs))
+  return { fromMs, spanMs: Math.max(1, Math.max(...phases.map(({ toMs }) => toMs)) - fromMs) }
+}

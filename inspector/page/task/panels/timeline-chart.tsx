@@ -1,7 +1,7 @@
 /** The bars themselves, drawn to the width that there is. */
 import { useId, useRef, useState } from 'preact/hooks'
 import { formatClock, formatDuration } from '../../ui/format.ts'
-import { type AttemptBar, attemptName, type Phase, phaseWords } from './phases.ts'
+import { type AttemptBar, attemptName, extentOf, type Phase, phaseWords } from './phases.ts'
 import { ticksOf } from './ticks.ts'
 
 export interface TimelineChartProps {
@@ -37,8 +37,7 @@ export function TimelineChart({ bars, shown, width, at, onAt }: TimelineChartPro
   const [focus, setFocus] = useState(0)
   const [pointed, setPointed] = useState<Placed | undefined>()
   const phases = bars.flatMap((bar, row) => bar.phases.map((phase) => ({ phase, name: attemptName(bar), row })))
-  const fromMs = Math.min(...phases.map(({ phase }) => phase.fromMs))
-  const spanMs = Math.max(1, Math.max(...phases.map(({ phase }) => phase.toMs)) - fromMs)
+  const { fromMs, spanMs } = extentOf(bars)
   const inner = Math.max(1, width - 2 * edgePx)
   const xOf = (ms: number) => edgePx + ((ms - fromMs) / spanMs) * inner
   const height = axisPx + bars.length * rowPx
