@@ -20,6 +20,7 @@ import type { TaskContext } from '../../actors/task.ts'
 import type { HostedActor, Stepped } from '../host/actor.ts'
 import { keys } from '../host/keys.ts'
 import type { Turn } from '../host/turn.ts'
+import { AlikeSpecs } from './alike-specs.ts'
 import type { Desired } from './desired.ts'
 import { type History, loggedEvent } from './history.ts'
 import type { Placement } from './placement.ts'
@@ -38,6 +39,8 @@ export interface BookOptions {
 export class Book {
   /** What users asked for, of the tasks that are live. */
   readonly specs = new Map<string, TaskSpec>()
+  /** Has those that are equal held once. */
+  readonly alikeSpecs = new AlikeSpecs()
   /** Tasks that have ended and whose records are on their way to the disk: the host has let go of them already. */
   readonly ending = new Map<string, HostedActor>()
   /** How many have ended since this manager began, by state; each once its end is durable. */

@@ -10,6 +10,7 @@ import { type LoadedActor, loadActor, loadActors, type UnreadableRecord } from '
 import { decodeRecord, encodeRecord } from '../host/record.ts'
 import type { Logger } from '../logger.ts'
 import type { Storage, StorageOp } from '../storage/storage.ts'
+import type { AlikeSpecs } from './alike-specs.ts'
 import type { Book } from './book.ts'
 import type { Liveness } from './liveness.ts'
 import type { Nodes } from './nodes.ts'
@@ -19,8 +20,6 @@ const recoverLimits = {
   unitOps: 60,
   /** Records that are read at once, each with its specification. */
   pageRecords: 256,
-  /** Different specifications of which each is kept once for all tasks that have it. */
-  sharedSpecsMax: 512,
 } as const
 
 export interface RecoverOptions {
@@ -72,10 +71,9 @@ const taskIdOf = ({ key }: { readonly key: string }): string => key.slice(prefix
 async function recoverTasks(options: RecoverOptions): Promise<HostedActor[]> {
   const { storage, host, book, isIndexed } = options
   const tasks: LiveTask[] = []
-  const specs = new Specs()
   // What has ended is not looked at: a start must not take longer because much was done before.
   for await (const page of isIndexed ? livePages(storage) : pagesOf(loadActors(storage, prefixes.task, 'task'))) {
-    await loadPage(options, page, specs, tasks)
+    await loadPage(options, page, tasks)
   }
   if (!isIndexed) await index(options, [...options.setAside, ...tasks.map(({ loaded }) => taskIdOf(loaded))])
   const since = ({ snapshot }: LoadedActor) => (snapshot.context as TaskContext).queuedAtMs
@@ -89,9 +87,8 @@ async function recoverTasks(options: RecoverOptions): Promise<HostedActor[]> {
 
 /** Adds those of a page that are live, and sets aside what cannot be read. */
 async function loadPage(
-  { storage, logger, setAside }: RecoverOptions,
+  { storage, book, logger, setAside }: RecoverOptions,
   page: readonly (LoadedActor | UnreadableRecord)[],
-  specs: Specs,
   tasks: LiveTask[],
 ): Promise<void> {
   const leave = (task: { readonly key: string }, why: string) => {
@@ -105,7 +102,7 @@ async function loadPage(
   }
   const read = await Promise.all(live.map((loaded) => storage.get(keys.spec(taskIdOf(loaded)))))
   for (const [at, loaded] of live.entries()) {
-    const spec = specs.read(read[at])
+    const spec = specOf(read[at], book.alikeSpecs)
     if (typeof spec === 'string') leave(loaded, `: ${spec}`)
     else tasks.push({ loaded, spec })
   }
@@ -149,22 +146,12 @@ async function index({ storage, journal }: RecoverOptions, taskIds: readonly str
   }
 }
 
-/** Reads specifications. Many tasks have the same one, which is then decoded, and held, once. */
-class Specs {
-  readonly #known = new Map<string, TaskSpec>()
-
-  /** Or, as a clause, why it cannot be had. */
-  read(bytes: Uint8Array | undefined): TaskSpec | string {
-    if (bytes === undefined) return 'its specification is missing'
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
-    const known = this.#known.get(name)
-    if (known !== undefined) return known
-    try {
-      const spec = decodeRecord(bytes) as TaskSpec
-      if (this.#known.size < recoverLimits.sharedSpecsMax) this.#known.set(name, spec)
-      return spec
-    } catch (error) {
-      return `its specification cannot be read: ${(error as Error).message}`
-    }
+/** Or, as a clause, why it cannot be had. */
+function specOf(bytes: Uint8Array | undefined, alike: AlikeSpecs): TaskSpec | string {
+  if (bytes === undefined) return 'its specification is missing'
+  try {
+    return alike.of(bytes, () => decodeRecord(bytes) as TaskSpec)
+  } catch (error) {
+    return `its specification cannot be read: ${(error as Error).message}`
   }
 }

@@ -107,10 +107,11 @@ export class Tasks {
     }
   }
 
-  async #submit(taskId: string, spec: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
+  async #submit(taskId: string, given: TaskSpec): Promise<{ existing: boolean; task: TaskView }> {
     const { journal, host, book } = this.#options
     journal.admit()
-    const bytes = bytesOf(spec)
+    const bytes = bytesOf(given)
+    const spec = book.alikeSpecs.of(bytes, () => given)
     const existing = await this.#existing(taskId, spec, 'everything')
     if (existing !== undefined) return { existing: true, task: existing }
     const actor = await this.#commit((turn) => {
