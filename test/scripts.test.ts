@@ -66,7 +66,8 @@ describe('scripts/troupe', () => {
   const echo = (word: string) =>
     writeFileSync(
       main(),
-      `console.log(JSON.stringify(['${word}', process.cwd(), ...process.argv.slice(2)]))
+      `#!/usr/bin/env -S node --
+       console.log(JSON.stringify(['${word}', process.cwd(), ...process.argv.slice(2)]))
        if (process.argv[2] === 'linger') setInterval(() => {}, 1_000)
        else process.exitCode = 7`,
     )

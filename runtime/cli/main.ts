@@ -1,5 +1,11 @@
-#!/usr/bin/env -S node --
-/** The entry of `troupe`: gives the command line this process's own streams, signals and environment. */
+#!/usr/bin/env -S node --max-semi-space-size=64 --
+/**
+ * The entry of `troupe`: gives the command line this process's own streams, signals and environment.
+ *
+ * The flag lets V8 keep 64 MB of what is young instead of 16. A thousand tasks that are under way at once outlive the smaller
+ * space, and moving all of them costs a manager a tenth of its time. V8 takes only as much as it finds use for, and reads the
+ * flag only when a process begins.
+ */
 import { systemClock, systemRandom } from '../system.ts'
 import type { Io } from './io.ts'
 import { runCli } from './program.ts'

@@ -1,7 +1,7 @@
 /** A process of a bench, as the one that started it sees it. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
-import { root } from './built.ts'
+import { commandFlags, root } from './built.ts'
 import { type Usage, usageOf } from './usage.ts'
 import { type Answered, type Asked, readyId } from './verbs.ts'
 
@@ -9,6 +9,9 @@ interface Waiting {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
+
+/** Those that stand for a `troupe` that goes on, and are started with its flags. */
+const hosts = new Set(['manager', 'idle-worker'])
 
 export class Child {
   readonly #process: ChildProcess
@@ -19,7 +22,7 @@ export class Child {
 
   /** `name`: of a file `scripts/bench/<name>-main.ts`. `flags`: for Node. */
   constructor(name: string, flags: readonly string[] = []) {
-    const execArgv = [...flags, '--import', 'tsx']
+    const execArgv = [...(hosts.has(name) ? commandFlags() : []), ...flags, '--import', 'tsx']
     this.#process = fork(join(import.meta.dirname, `${name}-main.ts`), [], { cwd: root, execArgv })
     this.#process.on('message', ({ id, value, error }: Answered) => {
       const waiting = this.#waiting.get(id)

@@ -1,7 +1,6 @@
 /** A `troupe` that goes on (`manager`, `worker`, `up`), as people start it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
-import { buildFolder } from './built.ts'
+import { commandFlags, commandPath } from './built.ts'
 import { childrenOf, type Usage, usageOf } from './usage.ts'
 
 export class Program {
@@ -14,10 +13,12 @@ export class Program {
 
   /** `flags`: for Node. */
   constructor(args: readonly string[], flags: readonly string[] = []) {
-    const main = join(buildFolder(), 'runtime', 'cli', 'main.js')
     // What somebody's shell says of another cluster is not meant here.
     const { TROUPE_ADDR: _addr, TROUPE_TOKEN: _token, TROUPE_DATA_DIR: _dir, ...env } = process.env
-    this.#process = spawn(process.execPath, [...flags, main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#process = spawn(process.execPath, [...commandFlags(), ...flags, commandPath(), ...args], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const hear = (text: string, which: 'out' | 'err') => {
       if (which === 'out') this.#stdout += text
       else this.#stderr += text

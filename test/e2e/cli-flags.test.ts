@@ -37,11 +37,21 @@ const onHost = (flags: readonly string[], ...command: string[]) =>
   troupe('run', '--driver', 'process', ...flags, '--', ...command)
 const statusOf = async (id: string) => (await cluster.json<Row[]>('status', id, '--json'))[0] as Row
 
+// As a shell runs it: by the first line of the file.
+const command = join(import.meta.dirname, '../../dist/runtime/cli/main.js')
+
+test('V8 may keep 64 MB of what is young, for the command says so itself', async () => {
+  const said = join(cluster.dir, 'flags.txt')
+  const say = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(said)}, process.execArgv.join())`
+  const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(say)}`
+  const env = { ...process.env, ...cluster.env, NODE_OPTIONS }
+  expect(spawnSync(command, ['--version'], { env, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' })
+  expect(await readFile(said, 'utf8')).toBe('--max-semi-space-size=64')
+})
+
 test('--env-file is for the task alone, though Node.js has a flag of that name', async () => {
   const file = join(cluster.dir, 'of-the-task.env')
   await writeFile(file, 'NODE_OPTIONS=--no-such-flag\n')
-  // As a shell runs it: by the first line of the file.
-  const command = join(import.meta.dirname, '../../dist/runtime/cli/main.js')
   const env = { ...process.env, ...cluster.env }
   const plan = (path: string) =>
     spawnSync(command, ['plan', '--driver', 'process', '--env-file', path, '--', 'true'], { env, encoding: 'utf8' })
