@@ -6,7 +6,7 @@ import { type PersistedSnapshot, restore } from '../../actors/step.ts'
 import type { Storage } from '../storage/storage.ts'
 import { endOf } from './keys.ts'
 import { type KindName, kinds } from './kinds.ts'
-import { type ActorRecord, decodeActorRecord, decodeRecord, RecordError } from './record.ts'
+import { type ActorRecord, decodeRecord, RecordError } from './record.ts'
 
 export interface LoadedActor {
   readonly key: string
@@ -28,7 +28,7 @@ const notOfAnActor = 'it is not the record of an actor'
 /** Throws RecordError for a record of another machine, of a newer Troupe, or that is damaged. */
 export function readActor(key: string, kindName: KindName, bytes: Uint8Array): LoadedActor {
   const kind = kinds[kindName]
-  const record = decodeActorRecord(bytes) as ActorRecord | null
+  const record = decodeRecord(bytes) as ActorRecord | null
   if (typeof record?.machineId !== 'string' || !Number.isInteger(record.version)) throw new RecordError(notOfAnActor)
   if (record.machineId !== kind.machine.id) throw new RecordError(`it is of a machine called ${record.machineId}`)
   if (record.version > kind.version)

@@ -8,7 +8,6 @@ import { crc32 } from 'node:zlib'
 import { Packr, RESERVE_START_SPACE } from 'msgpackr'
 import type { AnyMachineSnapshot } from 'xstate'
 import { type PersistedSnapshot, persist } from '../../actors/step.ts'
-import { RecordReader } from './record-reader.ts'
 
 /** A durable timer: `dueAtMs` by the wall clock, and how long it was to begin with, lest a clock set back delays it. */
 export interface StoredTimer {
@@ -43,33 +42,12 @@ export function encodeRecord(value: unknown): Uint8Array {
   return bytes
 }
 
-const reader = new RecordReader()
-
 /** Throws RecordError. The value is fresh: it shares nothing with the bytes or with any other. */
 export function decodeRecord(bytes: Uint8Array): unknown {
-  return decodeBody(checked(bytes))
-}
-
-/**
- * As `decodeRecord`, for one of many that are alike: what lies within an actor's context may be shared with that of others, and
- * is never to be changed.
- */
-export function decodeActorRecord(bytes: Uint8Array): unknown {
-  const body = checked(bytes)
-  const read = reader.read(body)
-  return read === undefined ? decodeBody(body) : read.value
-}
-
-/** What its checksum speaks for. */
-function checked(bytes: Uint8Array): Uint8Array {
   if (bytes.length <= checksumBytes) throw new RecordError('it is cut short')
   const body = bytes.subarray(checksumBytes)
   const expected = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   if (crc32(body) !== expected) throw new RecordError('its checksum does not match')
-  return body
-}
-
-function decodeBody(body: Uint8Array): unknown {
   try {
     return packr.unpack(body)
   } catch (error) {
