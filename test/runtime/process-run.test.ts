@@ -17,7 +17,10 @@ beforeAll(async () => {
   process.env.WORKER_SECRET = 'hidden'
   process1 = await workshop.watch(dir, { defaultWorkdir: '/usr' })
 })
-afterAll(() => workshop.clear())
+afterAll(() => {
+  delete process.env.WORKER_SECRET
+  return workshop.clear()
+})
 
 let count = 0
 const fresh = () => ({ taskId: `t-${++count}`, attempt: 2 })

@@ -1,5 +1,5 @@
 /** Neither end of a worker's session floods the other: what waits, waits where it is bounded, and nothing is lost. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { AttemptStatus } from '../../actors/model.ts'
 import { frameLimits } from '../../actors/protocol/frame.ts'
 import { journalLimits } from '../../runtime/host/journal.ts'
@@ -100,6 +100,7 @@ test('a worker whose disk is behind reads no further until it has caught up', as
   const backlogOpsMax = 20
   const before = journalLimits.backlogOpsMax
   Object.assign(journalLimits, { backlogOpsMax })
+  onTestFinished(() => void Object.assign(journalLimits, { backlogOpsMax: before }))
   const stage = await Stage.open()
   const memory = createMemoryStorage()
   let release: (() => void) | undefined
@@ -129,7 +130,6 @@ test('a worker whose disk is behind reads no further until it has caught up', as
   expect(stage.manager.of('DesiredGap')).toEqual([])
   expect(stage.manager.closes).toEqual([])
   await life.worker.stop()
-  Object.assign(journalLimits, { backlogOpsMax: before })
 })
 
 test('a worker dials for ever, and says once of each outage that there is no manager', async () => {
