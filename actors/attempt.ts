@@ -241,19 +241,21 @@ export const attemptMachine = setup({
   },
 })
 
-/** What the worker reports of it: cumulative, so that only the newest counts. */
+/** What the worker reports of it: cumulative, so that only the newest counts. Field by field: as many spreads take thirty times as long. */
 export function statusOf(context: AttemptContext): AttemptStatus {
-  const { key, seq, reserved, pullingAtMs, startedAtMs, stoppingAtMs, endedAtMs } = context
-  return {
-    ...key,
+  const { key, seq, reserved, ports, pullingAtMs, startedAtMs, stoppingAtMs, endedAtMs, health, end } = context
+  const status: { -readonly [Field in keyof AttemptStatus]: AttemptStatus[Field] } = {
+    taskId: key.taskId,
+    attempt: key.attempt,
     seq,
     reserved,
-    ...(context.ports === undefined ? {} : { ports: context.ports.map(({ host, protocol }) => ({ host, protocol })) }),
-    ...(pullingAtMs === undefined ? {} : { pullingAtMs }),
-    ...(startedAtMs === undefined ? {} : { startedAtMs }),
-    ...(stoppingAtMs === undefined ? {} : { stoppingAtMs }),
-    ...(endedAtMs === undefined ? {} : { endedAtMs }),
-    ...(context.health === undefined ? {} : { health: context.health }),
-    ...(context.end === undefined ? {} : { end: context.end }),
   }
+  if (ports !== undefined) status.ports = ports.map(({ host, protocol }) => ({ host, protocol }))
+  if (pullingAtMs !== undefined) status.pullingAtMs = pullingAtMs
+  if (startedAtMs !== undefined) status.startedAtMs = startedAtMs
+  if (stoppingAtMs !== undefined) status.stoppingAtMs = stoppingAtMs
+  if (endedAtMs !== undefined) status.endedAtMs = endedAtMs
+  if (health !== undefined) status.health = health
+  if (end !== undefined) status.end = end
+  return status
 }

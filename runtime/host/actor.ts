@@ -167,11 +167,13 @@ export class ActorHost {
     return new Turn(this.#options.clock.nowMs(), () => this.#options.journal.nextRevision())
   }
 
+  /** What one actor is told in one go is one cause: that an attempt has started, and ended, say. */
   #drain(): void {
     this.#draining = false
     for (let letter = this.#mailboxes.take(); letter !== undefined; letter = this.#mailboxes.take()) {
-      const next = letter
-      this.run((turn) => turn.letters.push(next))
+      const letters = [letter]
+      while (this.#mailboxes.next?.address === letter.address) letters.push(this.#mailboxes.take() as Letter)
+      this.run((turn) => turn.letters.push(...letters))
     }
   }
 

@@ -34,6 +34,11 @@ export class Mailboxes {
     this.#letters.push(letter)
   }
 
+  /** What `take` would give. */
+  get next(): Letter | undefined {
+    return this.#letters[this.#head]
+  }
+
   take(): Letter | undefined {
     const letter = this.#letters[this.#head]
     if (letter === undefined) return undefined

@@ -174,7 +174,7 @@ describe('a turn that grows too large', () => {
 })
 
 describe('the mailbox', () => {
-  test('steps each event in a turn of its own, in the order of arrival over all actors', async () => {
+  test('steps events of several actors in turns of their own, in the order of arrival over all of them', async () => {
     const world = new HostWorld({ storage: new HandStorage(undefined, true) })
     const [a, b] = [world.attempt('a'), world.attempt('b')]
     world.journal.units.length = 0
@@ -185,6 +185,18 @@ describe('the mailbox', () => {
     await settle()
     expect(world.steps.slice(2)).toEqual([`${a} Starting→Pulling`, `${b} Starting→Running`, `${a} Pulling→Running`])
     expect(world.journal.units).toHaveLength(3)
+  })
+
+  test('makes one turn of what one actor was told in one go, and writes its record once', async () => {
+    const world = new HostWorld({ storage: new HandStorage(undefined, true) })
+    const a = world.attempt('a')
+    world.journal.units.length = 0
+    world.host.tell(a, started)
+    world.host.tell(a, event({ type: 'Exited', exitCode: 0, occurredAtMs: 9 }))
+    await settle()
+    expect(world.steps.slice(1)).toEqual([`${a} Starting→Running`, `${a} Running→Ended`])
+    expect(world.journal.units).toHaveLength(1)
+    expect(world.journal.units[0]?.ops.map(({ type, key }) => `${type} ${key}`)).toEqual([`put ${a}`])
   })
 
   test('is bounded, actor by actor; over it what waits is stepped first, in order, and nothing is lost', async () => {
