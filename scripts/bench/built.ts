@@ -8,7 +8,7 @@ export const root = resolve(import.meta.dirname, '..', '..')
 /** The variable that names the build's folder to the processes of a bench. */
 export const buildVariable = 'TROUPE_BENCH_BUILD'
 
-export const buildFolder = (): string => process.env[buildVariable] ?? join(root, 'dist')
+const buildFolder = (): string => process.env[buildVariable] ?? join(root, 'dist')
 
 /** The command line of the build. */
 export const commandPath = (): string => join(buildFolder(), 'runtime', 'cli', 'main.js')
