@@ -7,11 +7,14 @@ import { Child } from './child.ts'
 
 type Troupe = Awaited<ReturnType<typeof import('../../runtime/index.ts')['connect']>>
 
-const spec = { driver: 'process' as const, command: ['sleep', '3600'] }
+/** Little of a processor: 100,000 of them, each with the tenth that is the default, are more than one node can offer. */
+const spec = { driver: 'process' as const, command: ['sleep', '3600'], cpus: 0.01 }
 const inFlight = 2_000
 /** Asking how much was started costs nothing; a look over so many tasks is itself some work. */
 const askAgainMs = { started: 100, list: 500 } as const
 const callMs = 300_000
+/** Nothing more was started for so long: nothing more will be. */
+const stuckMs = 60_000
 
 export class Stock {
   readonly token = 'bench-token-of-no-worth'
@@ -69,7 +72,15 @@ export class Stock {
   /** Resolves once each task is Running for ever, or has ended. */
   async settled(): Promise<void> {
     const wait = (ms: number) => new Promise((wake) => setTimeout(wake, ms))
-    while ((await this.#worker.ask<number>('started')) < this.#tasks) await wait(askAgainMs.started)
+    let [started, sinceMs] = [0, performance.now()]
+    while (started < this.#tasks) {
+      await wait(askAgainMs.started)
+      const now = await this.#worker.ask<number>('started')
+      if (now > started) sinceMs = performance.now()
+      else if (performance.now() - sinceMs > stuckMs)
+        throw new Error(`${now} of ${this.#tasks} tasks have started, and no more do`)
+      started = now
+    }
     const left = async () => {
       const filter = { states: [...this.#passing] }
       const page = await this.#troupe?.list({ filter, limit: 1, timeoutMs: callMs })
