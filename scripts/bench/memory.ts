@@ -5,6 +5,11 @@ import { Stock } from './stock.ts'
 const fullTasks = 100_000
 
 async function run(size: Size): Promise<Row[]> {
+  return [await row(false, size), await row(true, size)]
+}
+
+/** `isRunning`: on one node, which is there before them; else they wait for want of one. */
+async function row(isRunning: boolean, size: Size): Promise<Row> {
   const tasks = scaled(fullTasks, size)
   const stock = await Stock.open(size.managerFlags)
   const measure = async () => {
@@ -15,20 +20,20 @@ async function run(size: Size): Promise<Row[]> {
     // One, so that everything that is loaded late is there.
     await stock.submit(1)
     const bare = await measure()
-    const row = async (state: string): Promise<Row> => {
-      const { heapBytes, rssBytes } = await measure()
-      return {
-        ...{ tasks, 'all of them': state, 'heap MB': `${megabytes(bare.heapBytes)} → ${megabytes(heapBytes)}` },
-        'heap bytes each': figure((heapBytes - bare.heapBytes) / tasks),
-        'RSS MB': `${megabytes(bare.rssBytes)} → ${megabytes(rssBytes)}`,
-        'RSS bytes each': figure((rssBytes - bare.rssBytes) / tasks),
-      }
-    }
+    if (isRunning) await stock.work({ forEver: true })
     await stock.submit(tasks)
-    const waiting = await row('Pending, for want of a node')
-    await stock.work({ forEver: true })
-    await stock.settled()
-    return [waiting, await row('Running on one node')]
+    if (isRunning) await stock.settled()
+    const { heapBytes, rssBytes } = await measure()
+    return {
+      ...{
+        tasks,
+        'all of them': isRunning ? 'Running on one node' : 'Pending, for want of a node',
+        'heap MB': `${megabytes(bare.heapBytes)} → ${megabytes(heapBytes)}`,
+      },
+      'heap bytes each': figure((heapBytes - bare.heapBytes) / tasks),
+      'RSS MB': `${megabytes(bare.rssBytes)} → ${megabytes(rssBytes)}`,
+      'RSS bytes each': figure((rssBytes - bare.rssBytes) / tasks),
+    }
   } finally {
     await stock.remove()
   }
