@@ -40,8 +40,6 @@ const slow = [
   'test/actors/exhaustive.test.ts',
   'test/actors/paths.test.ts',
   'test/actors/persist.test.ts',
-  'test/hostile/clients.test.ts',
-  'test/hostile/workers.test.ts',
   'test/runtime/plateau.test.ts',
 ]
 

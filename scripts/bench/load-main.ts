@@ -2,6 +2,7 @@
 import type { AttemptKey } from '../../actors/model.ts'
 import type { Driver, DriverEvent } from '../../runtime/drivers/driver.ts'
 import { built } from './built.ts'
+import { createIdleDriver } from './idle-driver.ts'
 import { answer } from './verbs.ts'
 
 const { startWorker, transportLimits } = await built<typeof import('../../runtime/hosts.ts')>('runtime/hosts.js')
@@ -24,20 +25,13 @@ const attempts: AttemptKey[] = []
 let tell: (event: DriverEvent) => void = () => {}
 
 const driver: Driver = {
-  name: 'process',
-  supports: { logs: false, stats: false, exec: false },
-  probe: async () => ({ state: 'complete', detail: 'runs nothing' }),
+  ...createIdleDriver(),
   async watch(_, listener) {
     tell = listener
   },
   async start(key) {
     attempts.push(key)
   },
-  async stop() {},
-  async remove() {},
-  list: async () => [],
-  async *logs() {},
-  async close() {},
 }
 
 /** Tasks begin one after the other, and each ends when so many others have begun, or there are no others. */
